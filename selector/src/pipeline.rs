@@ -1,0 +1,166 @@
+//! One selection from start to end: filter, score, pick.
+
+use std::error::Error;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::account::Observer;
+use crate::builder::SelectorBuilder;
+use crate::candidate::Candidate;
+use crate::contender::{Contender, Survivors};
+use crate::context::{Env, Query};
+use crate::plugin::{Filter, Picker, Scorer};
+
+/// A scorer and how much its opinion counts.
+pub(crate) struct Weighted {
+    pub(crate) scorer: Rc<dyn Scorer>,
+    pub(crate) weight: f64,
+}
+
+/// Chooses a model for each request. Immutable: built once from a configuration.
+pub struct Selector {
+    filters: Vec<Rc<dyn Filter>>,
+    scorers: Vec<Weighted>,
+    picker: Rc<dyn Picker>,
+}
+
+impl Selector {
+    /// Starts an empty one: no filters and no scorers is legal, and then any candidate may be picked.
+    pub fn builder() -> SelectorBuilder {
+        SelectorBuilder::default()
+    }
+
+    pub(crate) fn new(filters: Vec<Rc<dyn Filter>>, scorers: Vec<Weighted>, picker: Rc<dyn Picker>) -> Self {
+        Self { filters, scorers, picker }
+    }
+
+    /// The types of the filters, in order.
+    pub fn filters(&self) -> impl ExactSizeIterator<Item = &'static str> {
+        self.filters.iter().map(|filter| filter.type_name())
+    }
+
+    /// The types of the scorers with their weights, in order.
+    pub fn scorers(&self) -> impl ExactSizeIterator<Item = (&'static str, f64)> {
+        self.scorers.iter().map(|Weighted { scorer, weight }| (scorer.type_name(), *weight))
+    }
+
+    /// The type of the picker.
+    pub fn picker(&self) -> &'static str {
+        self.picker.type_name()
+    }
+
+    /// The top-level body fields that a query must be able to answer for, each once.
+    pub fn body_fields(&self) -> Vec<&str> {
+        let filters = self.filters.iter().flat_map(|filter| filter.body_fields());
+        let scorers = self.scorers.iter().flat_map(|weighted| weighted.scorer.body_fields());
+        let mut fields: Vec<_> = filters.chain(scorers).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
+
+    /// Chooses one of `candidates` for the request.
+    ///
+    /// Filters run in order until one leaves nobody. Then `total = Σ weight · clamp(score)` over the scorers
+    /// in order, where a candidate that a scorer leaves out gets 0. Then the picker takes one by the totals.
+    pub fn select<'c>(
+        &self,
+        candidates: &'c [Candidate],
+        query: &dyn Query,
+        env: &mut Env<'_>,
+    ) -> Result<Selected<'c>, SelectError> {
+        self.select_observed(candidates, query, env, &mut ())
+    }
+
+    /// [`select`](Selector::select), telling an observer each step: an [`Account`](crate::Account), or one's
+    /// own.
+    pub fn select_observed<'c>(
+        &self,
+        candidates: &'c [Candidate],
+        query: &dyn Query,
+        env: &mut Env<'_>,
+        observer: &mut impl Observer,
+    ) -> Result<Selected<'c>, SelectError> {
+        observer.started(self, candidates);
+        let outcome = self.run(candidates, query, env, observer);
+        observer.finished(&outcome);
+        outcome
+    }
+
+    fn run<'c>(
+        &self,
+        candidates: &'c [Candidate],
+        query: &dyn Query,
+        env: &mut Env<'_>,
+        observer: &mut impl Observer,
+    ) -> Result<Selected<'c>, SelectError> {
+        if candidates.is_empty() {
+            return Err(SelectError::NoCandidates);
+        }
+        // The one allocation of a selection: filters shrink it, scorers write into it, the picker reads it.
+        let mut survivors = Survivors::all(candidates);
+        for (position, filter) in self.filters.iter().enumerate() {
+            filter.filter(query, env, &mut survivors);
+            observer.filtered(position, survivors.contenders());
+            if survivors.is_empty() {
+                return Err(SelectError::AllFiltered { by: position });
+            }
+        }
+        let mut scores = survivors.into_scores();
+        for (position, Weighted { scorer, weight }) in self.scorers.iter().enumerate() {
+            scores.forget();
+            scorer.score(query, env, &mut scores);
+            scores.add_to_totals(*weight);
+            observer.scored(position, scores.contenders());
+        }
+        let contenders = scores.contenders();
+        self.picker
+            .pick(query, env, contenders)
+            .and_then(|position| contenders.get(position))
+            .map(Selected::from)
+            .ok_or(SelectError::NothingPicked)
+    }
+}
+
+/// The choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Selected<'c> {
+    /// Its place in the list of candidates.
+    pub index: usize,
+    /// The candidate itself.
+    pub candidate: &'c Candidate,
+    /// Its weighted sum of scores.
+    pub total: f64,
+}
+
+impl<'c> From<&Contender<'c>> for Selected<'c> {
+    fn from(contender: &Contender<'c>) -> Self {
+        Self { index: contender.index(), candidate: contender.candidate(), total: contender.total() }
+    }
+}
+
+/// Why nobody was chosen. Its texts are upstream's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectError {
+    /// The list was empty: a matter of configuration, not of the request.
+    NoCandidates,
+    /// A filter removed the last one.
+    AllFiltered {
+        /// The position of that filter among the filters.
+        by: usize,
+    },
+    /// The picker made no choice, or one that does not exist.
+    NothingPicked,
+}
+
+impl fmt::Display for SelectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCandidates => "no candidate models provided",
+            Self::AllFiltered { .. } => "no models available after filtering",
+            Self::NothingPicked => "model selection returned no result",
+        })
+    }
+}
+
+impl Error for SelectError {}

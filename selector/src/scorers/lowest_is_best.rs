@@ -1,0 +1,16 @@
+//! The min-max scale that several scorers share.
+
+use crate::candidate::Candidate;
+use crate::contender::Scores;
+
+/// Scores a figure of which less is better: `score = (max − v) / (max − min)`, and 1 for all when all are
+/// equal.
+///
+/// The formula of upstream's `inflight-requests-scorer`. Only the order and the relative distances count, so
+/// it stretches the smallest difference over the whole range: 100 and 101 become 1 and 0.
+pub fn lowest_is_best(scores: &mut Scores<'_>, figure: impl Fn(&Candidate) -> f64) {
+    scores.fill(figure);
+    let min = scores.values().fold(f64::INFINITY, f64::min);
+    let max = scores.values().fold(f64::NEG_INFINITY, f64::max);
+    scores.map(|value| if min < max { (max - value) / (max - min) } else { 1.0 });
+}
