@@ -1,0 +1,256 @@
+//! The envelope and the plugins of a configuration; [`profiles`](super::profiles) does what refers to them.
+
+use super::document::{Node, parse};
+use super::error::{ConfigErrors, Sink};
+use super::nearest::hint;
+use super::profiles::Resolver;
+use super::view::{Invalid, Object, View};
+use crate::head::HeaderTable;
+use crate::metrics::{Metrics, is_label_value};
+use crate::options::Options;
+use crate::payload::Wanted;
+use crate::pipeline::{CoreMetrics, Pipeline};
+use crate::plugin::{Build, Plugin, Registry};
+
+/// What an empty configuration means, as in the Go service.
+pub const DEFAULT_CONFIG: &str = "\
+apiVersion: llm-d.ai/v1alpha1
+kind: PayloadProcessorConfig
+plugins:
+- type: body-field-to-header
+  parameters:
+    fieldName: model
+    headerName: X-Gateway-Model-Name
+- type: base-model-to-header
+profiles:
+- name: default
+  plugins:
+    request:
+    - pluginRef: body-field-to-header
+    - pluginRef: base-model-to-header
+";
+
+const API_VERSION: &str = "llm-d.ai/v1alpha1";
+const KIND: &str = "PayloadProcessorConfig";
+
+/// Types of the Go service that this module does not have.
+const UPSTREAM_TYPES: &[&str] = &[
+    "auto-group-model-name-filter",
+    "avg-tpot-scorer",
+    "avg-ttft-scorer",
+    "by-field-filter",
+    "cost-scorer",
+    "costguard",
+    "expected-wait-scorer",
+    "exploration-max-score-picker",
+    "inflight-requests-scorer",
+    "kv-cache-collector",
+    "load-aware-ttft-scorer",
+    "max-score-picker",
+    "median-ttft-scorer",
+    "model-config-datasource",
+    "model-cost-extractor",
+    "model-group-name-filter",
+    "model-name-filter",
+    "model-name-to-header",
+    "model-selector",
+    "queue-ttft-scorer",
+    "random-picker",
+    "request-metadata-extractor",
+    "router-metrics-collector",
+    "running-requests-scorer",
+    "scoring-debug-headers",
+    "session-affinity",
+    "ttft-aware-scorer",
+    "ttft-percentile-extractor",
+    "weighted-random-picker",
+];
+
+/// What a module reports about itself.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildInfo {
+    /// The commit it was built from.
+    pub commit: &'static str,
+    /// Its version.
+    pub build_ref: &'static str,
+}
+
+/// A plugin of the configuration by its name.
+pub(super) struct Instance {
+    pub(super) name: String,
+    pub(super) kind: String,
+    /// Nothing where it could not be built, which was reported.
+    pub(super) plugin: Option<Plugin>,
+}
+
+/// What is collected while plugins are built.
+#[derive(Default)]
+pub(super) struct Declared {
+    pub(super) wanted: Wanted,
+    pub(super) request_headers: HeaderTable,
+    pub(super) response_headers: HeaderTable,
+    pub(super) metrics: Metrics,
+}
+
+impl Declared {
+    pub(super) fn build(&mut self) -> Build<'_> {
+        Build {
+            wanted: &mut self.wanted,
+            request_headers: &mut self.request_headers,
+            response_headers: &mut self.response_headers,
+            metrics: &mut self.metrics,
+        }
+    }
+}
+
+/// Compiles a configuration. Text that is empty stands for [`DEFAULT_CONFIG`].
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(text: &str, registry: &Registry, info: BuildInfo) -> Result<Pipeline, ConfigErrors> {
+    let text = if text.trim().is_empty() { DEFAULT_CONFIG } else { text };
+    let sink = Sink::new(text);
+    let node = match parse(text) {
+        Ok(node) => node,
+        Err(error) => {
+            sink.push(&[], error.position, format!("neither YAML nor JSON: {}", error.message));
+            Node::Null
+        }
+    };
+    let pipeline = match (&node, compile(&View::root(&node, &sink), registry, info)) {
+        (Node::Null, _) | (_, Err(Invalid)) => None,
+        (_, Ok(pipeline)) => Some(pipeline),
+    };
+    match sink.finish(pipeline)? {
+        Some(pipeline) => Ok(pipeline),
+        // Nothing in the text, yet something in it: a comment, or `null`.
+        None => Err(ConfigErrors(vec![super::ConfigError {
+            path: String::new(),
+            line: None,
+            column: None,
+            message: format!("found nothing, expected a {KIND}"),
+        }])),
+    }
+}
+
+fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipeline, Invalid> {
+    let document = root.object(&[
+        "apiVersion",
+        "kind",
+        "plugins",
+        "preProcessing",
+        "profilePicker",
+        "profiles",
+        "postProcessing",
+        "datalayer",
+        "proxyWasm",
+    ])?;
+    constant(&document, "apiVersion", API_VERSION);
+    constant(&document, "kind", KIND);
+    let options = document.get("proxyWasm").map_or(Ok(Options::default()), |view| Options::read(&view));
+
+    let mut declared = Declared::default();
+    let instances = plugins(&document, registry, &mut declared);
+    let mut resolver = Resolver { instances: &instances, declared: &mut declared };
+    let parts = resolver.resolve(&document);
+    let options = options.unwrap_or_default();
+    declared.wanted.set_duplicates(options.duplicate_keys);
+    if let Some(section) = document.get("proxyWasm") {
+        for name in &options.owned_headers {
+            if let Err(message) = declared.request_headers.owns(name) {
+                section.invalid(format!("ownedHeaders: {message}"));
+            }
+        }
+    }
+    let core = CoreMetrics::define(&mut declared.metrics, info);
+    parts.map(|parts| Pipeline {
+        wanted: declared.wanted,
+        request_headers: declared.request_headers,
+        response_headers: declared.response_headers,
+        metrics: declared.metrics,
+        core,
+        options,
+        parts,
+    })
+}
+
+fn constant(document: &Object<'_>, name: &str, expected: &str) {
+    if let Ok(view) = document.require(name)
+        && view.string() != Ok(expected)
+        && view.string().is_ok()
+    {
+        view.expected(&format!("{expected:?}"));
+    }
+}
+
+fn plugins(document: &Object<'_>, registry: &Registry, declared: &mut Declared) -> Vec<Instance> {
+    let mut instances: Vec<Instance> = Vec::new();
+    let Ok(list) = document.require("plugins").and_then(|plugins| {
+        let list = plugins.list()?;
+        if list.is_empty() {
+            return Err(plugins.invalid("one or more plugins must be defined"));
+        }
+        Ok(list)
+    }) else {
+        return instances;
+    };
+    for view in list {
+        if let Ok(instance) = plugin(&view, registry, declared, &instances) {
+            instances.push(instance);
+        }
+    }
+    instances
+}
+
+fn plugin(
+    view: &View<'_>,
+    registry: &Registry,
+    declared: &mut Declared,
+    earlier: &[Instance],
+) -> Result<Instance, Invalid> {
+    let entry = view.object(&["name", "type", "parameters"])?;
+    let kind = entry.require("type")?;
+    let kind_name = kind.text()?;
+    let name = match entry.get("name") {
+        Some(name) => match name.string()? {
+            "" => kind_name,
+            given => given,
+        },
+        None => kind_name,
+    };
+    if !is_label_value(name) {
+        view.invalid(format!("the name {name:?} holds control characters, ';.;' or '=.='"));
+    }
+    if let Some(first) = earlier.iter().position(|instance| instance.name == name) {
+        entry.invalid(format!(
+            "plugins[{first}] has the name {name:?} already; give one of them another name (an absent name is the type)"
+        ));
+    }
+    let plugin = match registry.get(kind_name) {
+        Some(plugin_type) => {
+            let known: Vec<&str> = plugin_type.parameters.iter().map(|parameter| parameter.name).collect();
+            let parameters = match entry.get("parameters") {
+                Some(parameters) => parameters.object(&known),
+                None => Ok(Object::empty(view)),
+            };
+            parameters.and_then(|parameters| (plugin_type.build)(&parameters, &mut declared.build()))
+        }
+        None => Err(unknown_type(&kind, kind_name, registry)),
+    };
+    Ok(Instance { name: name.to_owned(), kind: kind_name.to_owned(), plugin: plugin.ok() })
+}
+
+fn unknown_type(view: &View<'_>, name: &str, registry: &Registry) -> Invalid {
+    let known: Vec<&str> = registry.all().iter().map(|known| known.name).collect();
+    let list = known.join(", ");
+    if UPSTREAM_TYPES.contains(&name) {
+        return view.invalid(format!(
+            "{name:?} is a plugin type of the Go service that this module does not have; take it and its references \
+             out, or register a type of that name in a module of your own; this module has {list}"
+        ));
+    }
+    view.invalid(format!(
+        "{name:?} is not registered, expected one of {list}{}",
+        hint(name, known.iter().copied())
+    ))
+}

@@ -1,0 +1,303 @@
+//! What refers to plugins: profiles, their picker, pre- and post-processing, the data layer.
+
+use super::load::{Declared, Instance};
+use super::nearest::hint;
+use super::view::{Invalid, Object, View};
+use crate::metrics::MetricKind;
+use crate::pipeline::{Installed, Parts, Profile};
+use crate::plugin::{Plugin, ProfilePicker, RequestPlugin, ResponseHeadersPlugin};
+use crate::plugins::SingleProfilePicker;
+use ipp_selector::{Selector, SelectorBuilder};
+use std::rc::Rc;
+
+/// Resolves references to the plugins that were built.
+pub(super) struct Resolver<'a> {
+    pub(super) instances: &'a [Instance],
+    pub(super) declared: &'a mut Declared,
+}
+
+/// A reference whose target exists. The plugin is absent where it could not be built.
+struct Reference<'a, 'd> {
+    view: View<'d>,
+    instance: &'a Instance,
+    weight: Option<f64>,
+}
+
+impl Reference<'_, '_> {
+    /// Reports that the plugin cannot stand here.
+    fn misplaced(&self, what_it_is_not: &str) -> Invalid {
+        let Instance { name, kind, .. } = self.instance;
+        self.view.invalid(format!("the plugin {name:?} of type {kind:?} is not {what_it_is_not}"))
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// Everything that refers to plugins.
+    pub(super) fn resolve(&mut self, document: &Object<'_>) -> Result<Parts, Invalid> {
+        let pre = self.section(document, "preProcessing").map(|references| self.pre_processors(&references));
+        let post = self.section(document, "postProcessing").map(|references| {
+            self.response_plugins(&references, "post-processor: it acts on no response headers")
+        });
+        let profiles = self.profiles(document);
+        self.data_layer(document);
+        let count = profiles.as_ref().map_or(0, Vec::len);
+        let picker = self.profile_picker(document, count);
+        let (profiles, picker) = (profiles?, picker?);
+        Ok(Parts {
+            names: profiles.iter().map(|profile| profile.name.clone()).collect(),
+            pre: pre?,
+            picker,
+            profiles,
+            post: post?,
+        })
+    }
+
+    fn reference<'d>(&self, view: &View<'d>) -> Result<Reference<'a, 'd>, Invalid> {
+        let object = view.object(&["pluginRef", "weight"])?;
+        let target = object.require("pluginRef")?;
+        let name = target.text()?;
+        let weight = object.get("weight").map(|weight| weight.number()).transpose()?;
+        match self.instances.iter().find(|instance| instance.name == name) {
+            Some(instance) => Ok(Reference { view: view.clone(), instance, weight }),
+            None => {
+                let names = self.instances.iter().map(|instance| instance.name.as_str());
+                Err(target
+                    .invalid(format!("no plugin in plugins[] has the name {name:?}{}", hint(name, names))))
+            }
+        }
+    }
+
+    fn references<'d>(&self, list: Option<View<'d>>) -> Result<Vec<Reference<'a, 'd>>, Invalid> {
+        let views = list.map_or(Ok(Vec::new()), |list| list.list())?;
+        Ok(views.iter().filter_map(|view| self.reference(view).ok()).collect())
+    }
+
+    /// The references of `preProcessing` or `postProcessing`.
+    fn section<'d>(&self, document: &Object<'d>, name: &str) -> Result<Vec<Reference<'a, 'd>>, Invalid> {
+        let Some(section) = document.get(name) else { return Ok(Vec::new()) };
+        if section.is_list() {
+            // The Go service's own documentation shows it so, and its loader refuses it.
+            return Err(section.invalid(format!(
+                "found a list, expected a map with the key \"plugins\": write `{name}: {{plugins: [...]}}`"
+            )));
+        }
+        self.references(section.object(&["plugins"])?.get("plugins"))
+    }
+
+    fn pre_processors(&mut self, references: &[Reference<'_, '_>]) -> Vec<Installed<dyn RequestPlugin>> {
+        let mut installed = Vec::new();
+        for reference in references {
+            let Some(plugin) = &reference.instance.plugin else { continue };
+            match &plugin.request {
+                Some(request) => installed.push(self.install(reference.instance, "request", request)),
+                None => drop(reference.misplaced("a RequestProcessor, so it cannot pre-process")),
+            }
+        }
+        installed
+    }
+
+    fn response_plugins(
+        &mut self,
+        references: &[Reference<'_, '_>],
+        otherwise: &str,
+    ) -> Vec<Installed<dyn ResponseHeadersPlugin>> {
+        let mut installed = Vec::new();
+        for reference in references {
+            let Some(plugin) = &reference.instance.plugin else { continue };
+            match &plugin.response_headers {
+                Some(response) => installed.push(self.install(reference.instance, "response", response)),
+                None => drop(reference.misplaced(&format!("a {otherwise}"))),
+            }
+        }
+        installed
+    }
+
+    fn install<T: ?Sized>(&mut self, instance: &Instance, point: &str, plugin: &Rc<T>) -> Installed<T> {
+        let labels =
+            [("extension_point", point), ("plugin_type", &instance.kind), ("plugin_name", &instance.name)];
+        let name = "ipp_plugin_duration_nanoseconds";
+        let duration = self.declared.metrics.define(MetricKind::Histogram, name, &labels);
+        Installed { plugin: Rc::clone(plugin), duration }
+    }
+
+    fn profiles(&mut self, document: &Object<'_>) -> Result<Vec<Profile>, Invalid> {
+        let section = document.require("profiles")?;
+        let list = section.list()?;
+        if list.is_empty() {
+            return Err(section.invalid("one or more profiles must be defined"));
+        }
+        let mut profiles: Vec<Profile> = Vec::new();
+        for view in &list {
+            let Ok(profile) = self.profile(view) else { continue };
+            if let Some(first) = profiles.iter().position(|earlier| earlier.name == profile.name) {
+                view.invalid(format!("profiles[{first}] has the name {:?} already", profile.name));
+            }
+            profiles.push(profile);
+        }
+        // All or none: a count that is off would make errors about the picker that are none.
+        if profiles.len() == list.len() { Ok(profiles) } else { Err(Invalid) }
+    }
+
+    fn profile(&mut self, view: &View<'_>) -> Result<Profile, Invalid> {
+        let object = view.object(&["name", "plugins"])?;
+        let name = object.require("name").and_then(|name| name.text());
+        let section = object.require("plugins")?;
+        let plugins = section.object(&["request", "response"])?;
+        let request = self.references(plugins.get("request"));
+        let response = self.references(plugins.get("response"));
+        let (request, response) = (request?, response?);
+        let listed =
+            |name| plugins.get(name).and_then(|list| list.list().ok()).is_some_and(|list| !list.is_empty());
+        if !listed("request") && !listed("response") {
+            return Err(
+                section.invalid("request and response are both empty; a profile needs at least one plugin")
+            );
+        }
+        let request = self.request_chain(&request);
+        let response = self.response_plugins(
+            &response,
+            "ResponseProcessor or ResponseChunkProcessor, nor does it act on response headers",
+        );
+        Ok(Profile { name: name?.to_owned(), request, response })
+    }
+
+    /// Sorts a profile's `request` list by what the plugins are: those that act on the request keep their
+    /// order, and filters, scorers and a picker become the selector of the profile's model selector.
+    fn request_chain(&mut self, references: &[Reference<'_, '_>]) -> Vec<Installed<dyn RequestPlugin>> {
+        let mut chain = Vec::new();
+        let mut selector = Selector::builder();
+        let mut host = None;
+        let mut selecting = Vec::new();
+        for reference in references {
+            let Some(plugin) = &reference.instance.plugin else { continue };
+            if let Some(request) = &plugin.request {
+                chain.push(self.install(reference.instance, "request", request));
+            } else if let Some(model_selector) = &plugin.model_selector {
+                if host.is_some() {
+                    reference.view.invalid("a profile can have one model-selector; this is the second");
+                }
+                host = Some((chain.len(), reference, model_selector));
+            } else {
+                match add_to_selector(selector, plugin, reference) {
+                    Ok(more) => {
+                        selector = more;
+                        selecting.push(reference);
+                    }
+                    Err(same) => selector = same,
+                }
+            }
+        }
+        let Some((position, reference, model_selector)) = host else {
+            for reference in selecting {
+                reference.view.invalid(format!(
+                    "the plugin {:?} takes part in model selection, but this profile has no model-selector, so it would \
+                     do nothing; add a plugin of type \"model-selector\" to the profile, or take this one out",
+                    reference.instance.name
+                ));
+            }
+            return chain;
+        };
+        match model_selector.request_plugin(selector.build(), &mut self.declared.build()) {
+            Ok(plugin) => chain.insert(position, self.install(reference.instance, "request", &plugin)),
+            Err(message) => drop(reference.view.invalid(message)),
+        }
+        chain
+    }
+
+    /// The profile picker of section 1.4 of the reference: the one referred to, the only one there is, or the
+    /// one for a single profile.
+    fn profile_picker(
+        &mut self,
+        document: &Object<'_>,
+        profiles: usize,
+    ) -> Result<Installed<dyn ProfilePicker>, Invalid> {
+        let section = document.get("profilePicker");
+        let named = section.as_ref().and_then(|section| {
+            let object = section.object(&["pluginRef", "weight"]).ok()?;
+            object.get("pluginRef").filter(|name| name.string() != Ok(""))
+        });
+        if let (Some(section), Some(_)) = (&section, named) {
+            let reference = self.reference(section)?;
+            let plugin = reference.instance.plugin.as_ref().ok_or(Invalid)?;
+            let picker =
+                plugin.profile_picker.as_ref().ok_or_else(|| reference.misplaced("a ProfilePicker"))?;
+            picker.accepts(profiles).map_err(|message| section.invalid(message))?;
+            return Ok(self.install(reference.instance, "request", picker));
+        }
+        let pickers: Vec<_> = self
+            .instances
+            .iter()
+            .filter_map(|instance| Some((instance, instance.plugin.as_ref()?.profile_picker.as_ref()?)))
+            .collect();
+        match pickers.as_slice() {
+            [(instance, picker)] => {
+                picker.accepts(profiles).map_err(|message| document.invalid(message))?;
+                Ok(self.install(instance, "request", picker))
+            }
+            [] if profiles <= 1 => {
+                let kind = SingleProfilePicker::TYPE.name.to_owned();
+                let instance = Instance { name: kind.clone(), kind, plugin: None };
+                let picker: Rc<dyn ProfilePicker> = Rc::new(SingleProfilePicker);
+                Ok(self.install(&instance, "request", &picker))
+            }
+            [] => Err(document.invalid(format!(
+                "{profiles} profiles need a profile picker: add a plugin that is one, and profilePicker: {{pluginRef: NAME}}"
+            ))),
+            many => {
+                let names: Vec<&str> = many.iter().map(|(instance, _)| instance.name.as_str()).collect();
+                Err(document.invalid(format!(
+                    "multiple profile pickers ({}): say which one with profilePicker: {{pluginRef: NAME}}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// No plugin type of this module has a role here yet, so that every reference is an error that says so.
+    fn data_layer(&self, document: &Object<'_>) {
+        let Some(section) = document.get("datalayer") else { return };
+        let Ok(object) = section.object(&["collectors", "extractors", "datasources"]) else { return };
+        for (list, role) in
+            [("collectors", "a Collector"), ("extractors", "an Extractor"), ("datasources", "a DataSource")]
+        {
+            for reference in self.references(object.get(list)).unwrap_or_default() {
+                if reference.instance.plugin.is_some() {
+                    reference.misplaced(role);
+                }
+            }
+        }
+    }
+}
+
+/// Adds a plugin in each selection role that it has. On error the selector comes back as it was.
+fn add_to_selector(
+    mut selector: SelectorBuilder,
+    plugin: &Plugin,
+    reference: &Reference<'_, '_>,
+) -> Result<SelectorBuilder, SelectorBuilder> {
+    let Instance { name, .. } = reference.instance;
+    if plugin.filter.is_none() && plugin.scorer.is_none() && plugin.picker.is_none() {
+        reference.misplaced("a RequestProcessor, Filter, Scorer, or Picker");
+        return Err(selector);
+    }
+    if let Some(filter) = &plugin.filter {
+        selector = selector.filter(Rc::clone(filter));
+    }
+    if let Some(scorer) = &plugin.scorer {
+        let Some(weight) = reference.weight else {
+            reference.view.invalid(format!("the scorer {name:?} requires a weight: add `weight: 1`"));
+            return Err(selector);
+        };
+        selector = selector.scorer(weight, Rc::clone(scorer)).unwrap_or_else(|error| {
+            reference.view.invalid(error.to_string());
+            Selector::builder()
+        });
+    }
+    if let Some(picker) = &plugin.picker {
+        selector = selector.picker(Rc::clone(picker)).unwrap_or_else(|error| {
+            reference.view.invalid(error.to_string());
+            Selector::builder()
+        });
+    }
+    Ok(selector)
+}

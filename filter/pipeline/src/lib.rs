@@ -1,0 +1,30 @@
+//! The payload pipeline: bytes and headers of a request in, a decision out.
+//!
+//! Nothing here knows Envoy, reads a clock or keeps state between requests. [`config::load`] compiles a
+//! PayloadProcessorConfig into a [`Pipeline`]; a request goes through [`Pipeline::enter`], [`Pipeline::feed`] and
+//! [`Pipeline::decide`]. To write a plugin, start at [`plugin::PluginType`].
+#![forbid(unsafe_code)]
+
+pub mod config;
+mod entry;
+mod env;
+mod head;
+mod metrics;
+mod options;
+pub mod payload;
+mod pipeline;
+pub mod plugin;
+mod plugins;
+mod reject;
+mod state;
+
+pub use config::Invalid;
+pub use entry::{Pass, Verdict};
+pub use env::Env;
+pub use head::{HeaderId, HeaderTable};
+pub use metrics::{Metric, MetricId, MetricKind, Metrics};
+pub use options::{DEFAULT_MAX_BYTES, Encoded, Options, TooLarge};
+pub use pipeline::{Ending, Forward, Held, Pipeline, Progress, Routed};
+pub use plugins::stock;
+pub use reject::{ErrorStyle, Rejection, Reply};
+pub use state::State;

@@ -1,0 +1,73 @@
+//! The request body: which of its top-level members are wanted, and what they turned out to be.
+//!
+//! Nothing here holds the body. [`Members`] is fed the bytes as they arrive and keeps, for each wanted field,
+//! where its value stands and what it says; everything else is checked and forgotten.
+
+mod error;
+mod members;
+mod strings;
+mod text;
+mod value;
+
+pub use error::BodyError;
+pub use members::Members;
+pub use text::encode_string;
+pub use value::Value;
+
+use std::hash::RandomState;
+
+/// How deep arrays and objects may nest. Python's parser gives up near 1,000 and Go's at 10,000.
+pub const MAX_DEPTH: usize = 1_000;
+/// How many members the top-level object may have. An OpenAI request has some sixty at most.
+pub const MAX_MEMBERS: usize = 4_096;
+/// How long a top-level key may be, in bytes as written.
+pub const MAX_KEY_BYTES: usize = 4_096;
+/// How long the decoded text of a wanted value may be, in bytes, before it is only known as "too long".
+pub const MAX_VALUE_BYTES: usize = 8_192;
+
+/// What to do when the top-level object names a key twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DuplicateKeys {
+    /// Refuse the request: a parser behind us might read the other one.
+    #[default]
+    Reject,
+    /// Take the last one, as Go and Python do. An edit then replaces every occurrence.
+    Last,
+}
+
+/// A handle of a wanted top-level field, given out when a plugin declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FieldId(pub(crate) usize);
+
+/// The union of the top-level fields that the plugins of a configuration read or write, and how strict to be.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    names: Vec<String>,
+    duplicates: DuplicateKeys,
+    hasher: RandomState,
+}
+
+impl Wanted {
+    /// Adds `name` unless it is wanted already, and returns its handle.
+    pub fn add(&mut self, name: &str) -> FieldId {
+        if let Some(known) = self.find(name.as_bytes()) {
+            return known;
+        }
+        self.names.push(name.to_owned());
+        FieldId(self.names.len().saturating_sub(1))
+    }
+
+    /// Says what to do with a key that is named twice.
+    pub fn set_duplicates(&mut self, rule: DuplicateKeys) {
+        self.duplicates = rule;
+    }
+
+    /// The name behind a handle.
+    pub fn name(&self, field: FieldId) -> &str {
+        self.names.get(field.0).map_or("", String::as_str)
+    }
+
+    fn find(&self, name: &[u8]) -> Option<FieldId> {
+        self.names.iter().position(|known| known.as_bytes() == name).map(FieldId)
+    }
+}

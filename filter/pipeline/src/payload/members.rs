@@ -1,0 +1,483 @@
+//! The top-level members of a JSON object, found while its bytes arrive.
+//!
+//! Every byte is looked at once and checked against RFC 8259; the state between two chunks is a few words and
+//! the text of the token being read if it is a wanted one. Depth, members and key length are bounded, so a
+//! hostile body cannot make it keep more than that.
+
+mod number;
+mod seen;
+mod stack;
+mod utf8;
+
+use super::value::{Captured, Kind};
+use super::{BodyError, DuplicateKeys, FieldId, MAX_KEY_BYTES, MAX_MEMBERS, MAX_VALUE_BYTES, Value, Wanted};
+use super::{strings, text};
+use number::Number;
+use seen::Seen;
+use stack::Stack;
+use std::borrow::Cow;
+use utf8::Utf8;
+
+/// An escape makes six bytes of one, so more raw bytes than this are more text than is kept.
+const MAX_RAW_BYTES: usize = MAX_VALUE_BYTES.saturating_mul(6);
+
+/// What may come next.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Start,
+    FirstKey,
+    Key,
+    Colon,
+    FirstElement,
+    Value,
+    AfterValue,
+    String,
+    Escape,
+    Hex(u8),
+    Number(Number),
+    Literal(&'static [u8]),
+    Done,
+}
+
+/// What the token being read is, where that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A top-level key: its text is kept.
+    TopKey,
+    /// A key further down.
+    Key,
+    /// A wanted top-level value: its text is kept.
+    Wanted(FieldId),
+    /// Any other value.
+    Value,
+}
+
+/// A position in the chunk at hand.
+struct Cursor<'a> {
+    chunk: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.chunk.get(self.at).copied()
+    }
+
+    #[inline]
+    fn skip(&mut self, count: usize) {
+        self.at = self.at.wrapping_add(count);
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.chunk.get(self.at..).unwrap_or_default()
+    }
+}
+
+/// An incremental reader of one JSON object. Feed it the body in pieces of any size, then finish it.
+#[derive(Debug)]
+pub struct Members {
+    state: State,
+    role: Role,
+    stack: Stack,
+    utf8: Utf8,
+    seen: Seen,
+    /// Length of the chunks before the one at hand.
+    base: usize,
+    /// Offset behind the object's opening brace.
+    first_member_at: usize,
+    /// The field whose value comes after the colon.
+    next: Option<FieldId>,
+    /// Offset of the top-level value being read.
+    value_start: usize,
+    /// Offset from which the kept token's text is not in `kept` yet.
+    token_from: usize,
+    kept: Vec<u8>,
+    overflow: bool,
+    fields: Vec<Captured>,
+    failed: Option<BodyError>,
+}
+
+impl Members {
+    /// A reader for the fields of `wanted`, which has to be given again with every chunk.
+    pub fn new(wanted: &Wanted) -> Self {
+        Self {
+            state: State::Start,
+            role: Role::Value,
+            stack: Stack::default(),
+            utf8: Utf8::default(),
+            seen: Seen::default(),
+            base: 0,
+            first_member_at: 0,
+            next: None,
+            value_start: 0,
+            token_from: 0,
+            kept: Vec::new(),
+            overflow: false,
+            fields: vec![Captured::default(); wanted.names.len()],
+            failed: None,
+        }
+    }
+
+    /// How many bytes were fed.
+    pub fn len(&self) -> usize {
+        self.base
+    }
+
+    /// Whether no byte was fed.
+    pub fn is_empty(&self) -> bool {
+        self.base == 0
+    }
+
+    /// The value of a wanted field, as far as the body is known.
+    pub fn value(&self, field: FieldId) -> Value<'_> {
+        self.fields.get(field.0).map_or(Value::Absent, Captured::value)
+    }
+
+    /// The byte ranges in the body where the field's value stands.
+    pub(crate) fn spans(&self, field: FieldId) -> &[std::ops::Range<usize>] {
+        self.fields.get(field.0).map_or(&[], |captured| &captured.spans)
+    }
+
+    /// Where a member can be inserted before all others.
+    pub(crate) fn first_member_at(&self) -> usize {
+        self.first_member_at
+    }
+
+    /// Whether the object has no member.
+    pub(crate) fn is_empty_object(&self) -> bool {
+        self.seen.len() == 0
+    }
+
+    /// Reads the next bytes of the body.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the body; from then on every call returns the same.
+    pub fn feed(&mut self, wanted: &Wanted, chunk: &[u8]) -> Result<(), BodyError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.scan(wanted, chunk);
+        self.failed = result.err();
+        self.base = self.base.wrapping_add(chunk.len());
+        result
+    }
+
+    /// Says that the body is complete.
+    ///
+    /// # Errors
+    /// What was wrong before, or that the object is not complete.
+    pub fn finish(&mut self) -> Result<(), BodyError> {
+        match (self.failed, self.state) {
+            (Some(error), _) => Err(error),
+            (None, State::Done) => Ok(()),
+            (None, State::Start) => Err(BodyError::Empty),
+            (None, _) => Err(BodyError::Truncated { offset: self.base }),
+        }
+    }
+
+    fn scan(&mut self, wanted: &Wanted, chunk: &[u8]) -> Result<(), BodyError> {
+        let mut cursor = Cursor { chunk, at: 0 };
+        while let Some(byte) = cursor.peek() {
+            match self.state {
+                State::String => self.string(wanted, &mut cursor)?,
+                State::Escape => {
+                    cursor.skip(1);
+                    self.state = match byte {
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::String,
+                        b'u' => State::Hex(4),
+                        _ => return Err(self.unexpected(&cursor, 1, "an escape sequence")),
+                    };
+                }
+                State::Hex(left) => {
+                    cursor.skip(1);
+                    if !byte.is_ascii_hexdigit() {
+                        return Err(self.unexpected(&cursor, 1, "four hexadecimal digits"));
+                    }
+                    self.state = if left > 1 { State::Hex(left.wrapping_sub(1)) } else { State::String };
+                }
+                State::Number(number) => self.number(number, &mut cursor)?,
+                State::Literal(rest) => match rest.split_first() {
+                    Some((&expected, rest)) if expected == byte => {
+                        cursor.skip(1);
+                        self.state = State::Literal(rest);
+                        if rest.is_empty() {
+                            self.value_ends(&cursor)?;
+                        }
+                    }
+                    _ => return Err(self.unexpected(&cursor, 0, "true, false or null")),
+                },
+                _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => cursor.skip(1),
+                _ => {
+                    cursor.skip(1);
+                    self.structure(byte, &cursor)?;
+                }
+            }
+        }
+        self.keep_tail(chunk)
+    }
+
+    /// A byte between tokens; the cursor stands behind it.
+    #[inline]
+    fn structure(&mut self, byte: u8, cursor: &Cursor<'_>) -> Result<(), BodyError> {
+        match (self.state, byte) {
+            (State::AfterValue, b',') => {
+                self.state = if self.stack.in_object() { State::Key } else { State::Value };
+                Ok(())
+            }
+            (State::Key | State::FirstKey, b'"') => {
+                self.role = if self.stack.depth() == 1 { Role::TopKey } else { Role::Key };
+                self.token_from = self.base.wrapping_add(cursor.at);
+                self.state = State::String;
+                Ok(())
+            }
+            (State::Colon, b':') => {
+                self.state = State::Value;
+                Ok(())
+            }
+            (State::Value | State::FirstElement, first) if first != b']' => self.value_begins(first, cursor),
+            (State::FirstKey, b'}') => self.close(cursor),
+            (State::FirstElement, b']') => self.close(cursor),
+            (State::AfterValue, b'}') if self.stack.in_object() => self.close(cursor),
+            (State::AfterValue, b']') if !self.stack.in_object() => self.close(cursor),
+            (State::Start, b'{') => {
+                self.first_member_at = self.behind(cursor);
+                self.open(true, cursor)
+            }
+            (State::Start, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                Err(BodyError::NotAnObject)
+            }
+            (State::Done, _) => Err(BodyError::TrailingData { offset: self.behind(cursor).wrapping_sub(1) }),
+            (state, _) => Err(self.unexpected(
+                cursor,
+                1,
+                match state {
+                    State::Start => "a JSON object",
+                    State::FirstKey => "a key or '}'",
+                    State::Key => "a key",
+                    State::Colon => "':'",
+                    State::AfterValue if self.stack.in_object() => "',' or '}'",
+                    State::AfterValue => "',' or ']'",
+                    _ => "a value",
+                },
+            )),
+        }
+    }
+
+    #[inline]
+    fn value_begins(&mut self, first: u8, cursor: &Cursor<'_>) -> Result<(), BodyError> {
+        let here = self.behind(cursor).wrapping_sub(1);
+        self.role = Role::Value;
+        let (kind, state) = match first {
+            b'"' => (Kind::String, State::String),
+            b'{' => (Kind::Object, State::FirstKey),
+            b'[' => (Kind::Array, State::FirstElement),
+            b't' => (Kind::True, State::Literal(b"rue")),
+            b'f' => (Kind::False, State::Literal(b"alse")),
+            b'n' => (Kind::Null, State::Literal(b"ull")),
+            _ => match Number::begin(first) {
+                Some(number) => (Kind::Number, State::Number(number)),
+                None => return Err(self.unexpected(cursor, 1, "a value")),
+            },
+        };
+        if self.stack.depth() == 1 {
+            self.value_start = here;
+            if let Some(field) = self.next {
+                if let Some(captured) = self.fields.get_mut(field.0) {
+                    let spans = std::mem::take(&mut captured.spans);
+                    *captured = Captured { kind: Some(kind), spans, ..Captured::default() };
+                }
+                if matches!(kind, Kind::String | Kind::Number) {
+                    self.role = Role::Wanted(field);
+                    // A number begins with the byte that was read, a string behind its quote.
+                    self.token_from = if kind == Kind::String { here.wrapping_add(1) } else { here };
+                }
+            }
+        }
+        match kind {
+            Kind::Object => self.open(true, cursor),
+            Kind::Array => self.open(false, cursor),
+            _ => {
+                self.state = state;
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
+    fn open(&mut self, object: bool, cursor: &Cursor<'_>) -> Result<(), BodyError> {
+        if !self.stack.push(object) {
+            return Err(BodyError::TooDeep { offset: self.behind(cursor).wrapping_sub(1) });
+        }
+        self.state = if object { State::FirstKey } else { State::FirstElement };
+        Ok(())
+    }
+
+    #[inline]
+    fn close(&mut self, cursor: &Cursor<'_>) -> Result<(), BodyError> {
+        self.stack.pop();
+        if self.stack.depth() == 0 {
+            self.state = State::Done;
+            return Ok(());
+        }
+        self.role = Role::Value;
+        self.value_ends(cursor)
+    }
+
+    /// Inside a string, key or value, up to its end or the chunk's.
+    #[inline]
+    fn string(&mut self, wanted: &Wanted, cursor: &mut Cursor<'_>) -> Result<(), BodyError> {
+        let rest = cursor.rest();
+        let run = strings::plain_run(rest);
+        if !run.ascii || !self.utf8.is_complete() {
+            let plain = rest.get(..run.len).unwrap_or_default();
+            if !self.utf8.check(plain, run.len == rest.len()) {
+                return Err(BodyError::InvalidUtf8 { offset: self.behind(cursor) });
+            }
+        }
+        cursor.skip(run.len);
+        match cursor.peek() {
+            None => Ok(()),
+            Some(b'\\') => {
+                cursor.skip(1);
+                self.state = State::Escape;
+                Ok(())
+            }
+            Some(b'"') => {
+                let end = cursor.at;
+                cursor.skip(1);
+                match self.role {
+                    Role::Value => self.value_ends(cursor),
+                    Role::Key => {
+                        self.state = State::Colon;
+                        Ok(())
+                    }
+                    Role::TopKey => {
+                        self.state = State::Colon;
+                        self.key_ends(wanted, cursor.chunk, end)
+                    }
+                    Role::Wanted(field) => {
+                        let offset = self.base.wrapping_add(end);
+                        self.keep(field, cursor.chunk, end, |raw| {
+                            text::decode(raw)
+                                .map(Cow::into_owned)
+                                .map_err(|_| BodyError::LoneSurrogate { offset })
+                        })?;
+                        self.value_ends(cursor)
+                    }
+                }
+            }
+            Some(_) => Err(self.unexpected(cursor, 0, "an escaped control character")),
+        }
+    }
+
+    #[inline]
+    fn number(&mut self, mut number: Number, cursor: &mut Cursor<'_>) -> Result<(), BodyError> {
+        while let Some(byte) = cursor.peek() {
+            let Some(longer) = number.next(byte) else {
+                if !number.is_complete() {
+                    return Err(self.unexpected(cursor, 0, "a digit"));
+                }
+                if let Role::Wanted(field) = self.role {
+                    self.keep(field, cursor.chunk, cursor.at, |raw| {
+                        Ok(String::from_utf8_lossy(raw).into_owned())
+                    })?;
+                }
+                return self.value_ends(cursor);
+            };
+            number = longer;
+            cursor.skip(1);
+        }
+        self.state = State::Number(number);
+        Ok(())
+    }
+
+    /// A value is complete; the cursor stands behind it.
+    #[inline]
+    fn value_ends(&mut self, cursor: &Cursor<'_>) -> Result<(), BodyError> {
+        self.state = State::AfterValue;
+        if self.stack.depth() == 1 {
+            let span = self.value_start..self.behind(cursor);
+            if let Some(captured) = self.next.take().and_then(|field| self.fields.get_mut(field.0)) {
+                captured.spans.push(span);
+            }
+        }
+        Ok(())
+    }
+
+    /// A top-level key is complete: `chunk[..end]` holds its last bytes.
+    fn key_ends(&mut self, wanted: &Wanted, chunk: &[u8], end: usize) -> Result<(), BodyError> {
+        let offset = self.base.wrapping_add(end);
+        self.keep_up_to(chunk, end)?;
+        let key = text::decode(&self.kept).map_err(|_| BodyError::LoneSurrogate { offset })?;
+        if self.seen.len() >= MAX_MEMBERS {
+            return Err(BodyError::TooManyMembers { offset });
+        }
+        let first_time = self.seen.insert(&wanted.hasher, key.as_bytes());
+        if !first_time && wanted.duplicates == DuplicateKeys::Reject {
+            return Err(BodyError::DuplicateKey { offset });
+        }
+        self.next = wanted.find(key.as_bytes());
+        self.kept.clear();
+        Ok(())
+    }
+
+    /// A wanted scalar is complete: `chunk[..end]` holds its last bytes.
+    fn keep(
+        &mut self,
+        field: FieldId,
+        chunk: &[u8],
+        end: usize,
+        read: impl FnOnce(&[u8]) -> Result<String, BodyError>,
+    ) -> Result<(), BodyError> {
+        self.keep_up_to(chunk, end)?;
+        let overflow = std::mem::take(&mut self.overflow);
+        let text = if overflow { String::new() } else { read(&self.kept)? };
+        self.kept.clear();
+        if let Some(captured) = self.fields.get_mut(field.0) {
+            captured.too_long = overflow || text.len() > MAX_VALUE_BYTES;
+            captured.text = if captured.too_long { String::new() } else { text };
+        }
+        Ok(())
+    }
+
+    /// The chunk ends inside a token whose text is needed: its bytes are kept.
+    fn keep_tail(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
+        let in_token = matches!(self.state, State::String | State::Escape | State::Hex(_) | State::Number(_));
+        if in_token && matches!(self.role, Role::TopKey | Role::Wanted(_)) {
+            self.keep_up_to(chunk, chunk.len())?;
+        }
+        Ok(())
+    }
+
+    fn keep_up_to(&mut self, chunk: &[u8], end: usize) -> Result<(), BodyError> {
+        let from = self.token_from.saturating_sub(self.base);
+        let piece = chunk.get(from..end).unwrap_or_default();
+        let length = self.kept.len().saturating_add(piece.len());
+        if self.role == Role::TopKey && length > MAX_KEY_BYTES {
+            return Err(BodyError::KeyTooLong { offset: self.token_from.wrapping_sub(self.kept.len()) });
+        }
+        if self.overflow || length > MAX_RAW_BYTES {
+            self.overflow = true;
+            self.kept.clear();
+        } else {
+            self.kept.extend_from_slice(piece);
+        }
+        self.token_from = self.base.wrapping_add(end);
+        Ok(())
+    }
+
+    #[inline]
+    fn behind(&self, cursor: &Cursor<'_>) -> usize {
+        self.base.wrapping_add(cursor.at)
+    }
+
+    #[cold]
+    fn unexpected(&self, cursor: &Cursor<'_>, back: usize, expected: &'static str) -> BodyError {
+        BodyError::Syntax { offset: self.behind(cursor).wrapping_sub(back), expected }
+    }
+}
+
+#[cfg(test)]
+mod tests;

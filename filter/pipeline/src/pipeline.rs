@@ -1,0 +1,306 @@
+//! The way of one request through a compiled configuration.
+
+use crate::config::BuildInfo;
+use crate::entry::{self, Pass, Verdict};
+use crate::env::Env;
+use crate::head::{Head, HeaderTable};
+use crate::metrics::{MetricId, MetricKind, Metrics};
+use crate::options::{Options, TooLarge};
+use crate::payload::{Members, Wanted};
+use crate::plugin::{
+    HeaderEdit, ProfilePicker, Request, RequestPlugin, Response, ResponseHeadersPlugin, Splice,
+};
+use crate::reject::{CODES, Rejection, Reply};
+use crate::state::State;
+use std::rc::Rc;
+
+/// A compiled configuration. Immutable: requests borrow it.
+pub struct Pipeline {
+    pub(crate) wanted: Wanted,
+    pub(crate) request_headers: HeaderTable,
+    pub(crate) response_headers: HeaderTable,
+    pub(crate) metrics: Metrics,
+    pub(crate) core: CoreMetrics,
+    pub(crate) options: Options,
+    pub(crate) parts: Parts,
+}
+
+/// A plugin where it stands, with the histogram of its durations.
+pub(crate) struct Installed<T: ?Sized> {
+    pub(crate) plugin: Rc<T>,
+    pub(crate) duration: MetricId,
+}
+
+/// A profile's plugins.
+pub(crate) struct Profile {
+    pub(crate) name: String,
+    pub(crate) request: Vec<Installed<dyn RequestPlugin>>,
+    pub(crate) response: Vec<Installed<dyn ResponseHeadersPlugin>>,
+}
+
+/// All plugins in the order in which they run.
+pub(crate) struct Parts {
+    pub(crate) pre: Vec<Installed<dyn RequestPlugin>>,
+    pub(crate) picker: Installed<dyn ProfilePicker>,
+    pub(crate) profiles: Vec<Profile>,
+    pub(crate) names: Vec<String>,
+    pub(crate) post: Vec<Installed<dyn ResponseHeadersPlugin>>,
+}
+
+/// How a request ended, as the metric `ipp_requests_total` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its body was read and it was forwarded.
+    Processed,
+    /// It was not for this filter.
+    Passed,
+    /// It was for this filter, but went on unread: encoded, or too large.
+    Bypassed,
+    /// It was answered here.
+    Rejected,
+    /// It went away before it was complete.
+    Aborted,
+}
+
+const ENDINGS: [(Ending, &str); 5] = [
+    (Ending::Processed, "processed"),
+    (Ending::Passed, "passed"),
+    (Ending::Bypassed, "bypassed"),
+    (Ending::Rejected, "rejected"),
+    (Ending::Aborted, "aborted"),
+];
+
+/// The metrics that every configuration has.
+pub(crate) struct CoreMetrics {
+    info: MetricId,
+    success: MetricId,
+    body_bytes: MetricId,
+    endings: Vec<(Ending, MetricId)>,
+    rejections: Vec<(&'static str, MetricId)>,
+}
+
+impl CoreMetrics {
+    pub(crate) fn define(metrics: &mut Metrics, info: BuildInfo) -> Self {
+        let mut counter =
+            |name: &str, labels: &[(&str, &str)]| metrics.define(MetricKind::Counter, name, labels);
+        let success = counter("ipp_success_total", &[]);
+        let endings = ENDINGS
+            .map(|(ending, label)| (ending, counter("ipp_requests_total", &[("outcome", label)])))
+            .to_vec();
+        let rejections =
+            CODES.iter().map(|code| (*code, counter("ipp_rejections_total", &[("code", code)]))).collect();
+        let labels = [("commit", info.commit), ("build_ref", info.build_ref)];
+        Self {
+            info: metrics.define(MetricKind::Gauge, "ipp_info", &labels),
+            success,
+            body_bytes: metrics.define(MetricKind::Histogram, "ipp_body_bytes", &[]),
+            endings,
+            rejections,
+        }
+    }
+}
+
+/// A request that is held until its body was read.
+#[derive(Debug)]
+pub struct Held {
+    head: Head,
+    /// The client sent a content-length, which has to stay true.
+    has_length: bool,
+    members: Members,
+}
+
+/// What is to be done with a request after some of its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Hold it; more of the body is needed.
+    More,
+    /// Let it go on as it is.
+    Bypass,
+    /// Answer it.
+    Reject(Rejection),
+}
+
+/// What is to be done with a request that goes on.
+#[derive(Debug)]
+pub struct Forward {
+    /// Headers to set or remove.
+    pub headers: Vec<HeaderEdit>,
+    /// Changes of the body, from front to back.
+    pub body: Vec<Splice>,
+    /// The value that content-length needs now. Nothing where it is right, or where there is none.
+    pub content_length: Option<usize>,
+    /// What its response needs to know.
+    pub routed: Routed,
+}
+
+/// What is known of a request when its response comes.
+#[derive(Debug, Default)]
+pub struct Routed {
+    profile: Option<usize>,
+    state: State,
+}
+
+impl Pipeline {
+    /// Looks at a request's headers: which of the client's headers are to be removed, and whether to hold it.
+    ///
+    /// `headers` are all headers with the pseudo-headers, names in lower case. `end_of_stream` says that no
+    /// body follows.
+    pub fn enter<'h>(
+        &self,
+        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        end_of_stream: bool,
+    ) -> (Vec<HeaderEdit>, Result<Held, Verdict>) {
+        let (mut head, verdict, has_length) =
+            entry::enter(&self.request_headers, &self.options, headers, end_of_stream);
+        let owned = std::mem::take(&mut head.owned_present);
+        let removals = owned.into_iter().map(|header| HeaderEdit { header, value: None }).collect();
+        match verdict {
+            Verdict::Hold => (removals, Ok(Held { head, has_length, members: Members::new(&self.wanted) })),
+            other => (removals, Err(other)),
+        }
+    }
+
+    /// Reads the next bytes of a held request's body.
+    pub fn feed(&self, held: &mut Held, chunk: &[u8]) -> Progress {
+        let total = u64::try_from(held.members.len().saturating_add(chunk.len())).unwrap_or(u64::MAX);
+        if total > self.options.max_bytes {
+            return match self.options.too_large {
+                TooLarge::Bypass => Progress::Bypass,
+                TooLarge::Reject => Progress::Reject(entry::too_large(&self.options)),
+            };
+        }
+        match held.members.feed(&self.wanted, chunk) {
+            Ok(()) => Progress::More,
+            Err(error) => Progress::Reject(error.into()),
+        }
+    }
+
+    /// Decides about a held request whose body is complete.
+    ///
+    /// # Errors
+    /// The rejection that the client gets.
+    pub fn decide(&self, mut held: Held, env: &mut dyn Env) -> Result<Forward, Rejection> {
+        let bytes = u64::try_from(held.members.len()).unwrap_or(u64::MAX);
+        env.record(self.core.body_bytes, bytes);
+        held.members.finish()?;
+
+        let mut request = Request::new(&held.head, &held.members, env);
+        let mut clock = request.now_ns();
+        run(&mut request, &mut clock, &self.parts.pre)?;
+        let picked = self.parts.picker.plugin.pick(&mut request, &self.parts.names);
+        lap(&mut request, &mut clock, self.parts.picker.duration);
+        let index = picked?;
+        let Some(profile) = self.parts.profiles.get(index) else {
+            return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
+        };
+        run(&mut request, &mut clock, &profile.request)?;
+        request.count(self.core.success);
+
+        let (headers, body, state) = request.finish(|field| self.wanted.name(field).to_owned());
+        let content_length = (held.has_length && !body.is_empty()).then(|| {
+            body.iter().fold(held.members.len(), |length, splice| {
+                length.saturating_sub(splice.range.len()).saturating_add(splice.bytes.len())
+            })
+        });
+        Ok(Forward { headers, body, content_length, routed: Routed { profile: Some(index), state } })
+    }
+
+    /// Whether any plugin acts on responses.
+    pub fn acts_on_responses(&self) -> bool {
+        !self.parts.post.is_empty() || self.parts.profiles.iter().any(|profile| !profile.response.is_empty())
+    }
+
+    /// Runs the profile's response plugins, then the post-processors.
+    pub fn response_headers<'h>(
+        &self,
+        routed: &Routed,
+        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        env: &mut dyn Env,
+    ) -> Vec<HeaderEdit> {
+        let mut head = Head::default();
+        for (name, value) in headers {
+            head.take(&self.response_headers, name, value);
+        }
+        let mut response = Response::new(&head, &routed.state);
+        let profile = routed.profile.and_then(|index| self.parts.profiles.get(index));
+        let profile_plugins = profile.map_or(&[][..], |profile| &profile.response);
+        let mut clock = env.now_ns();
+        for installed in profile_plugins.iter().chain(&self.parts.post) {
+            installed.plugin.process(&mut response);
+            let now = env.now_ns();
+            env.record(installed.duration, now.saturating_sub(clock));
+            clock = now;
+        }
+        response.finish()
+    }
+
+    /// Counts how a request ended. Once for each request.
+    pub fn count_ending(&self, ending: Ending, env: &mut dyn Env) {
+        if let Some((_, metric)) = self.core.endings.iter().find(|(known, _)| *known == ending) {
+            env.add(*metric, 1);
+        }
+    }
+
+    /// Turns a refusal into the reply of the configured shape, and counts it.
+    pub fn reply(&self, rejection: &Rejection, env: &mut dyn Env) -> Reply {
+        let code = |code: &str| self.core.rejections.iter().find(|(known, _)| *known == code);
+        if let Some((_, metric)) = code(rejection.code).or_else(|| code("other")) {
+            env.add(*metric, 1);
+        }
+        Reply::new(rejection, self.options.errors)
+    }
+
+    /// The ending that a pass counts as.
+    pub fn ending_of(pass: Pass) -> Ending {
+        match pass {
+            Pass::NotApplicable => Ending::Passed,
+            Pass::Encoded | Pass::TooLarge => Ending::Bypassed,
+        }
+    }
+
+    /// The metrics to define before the first request.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The gauge that says which build this is; its value is always 1.
+    pub fn info_metric(&self) -> MetricId {
+        self.core.info
+    }
+
+    /// The names behind the request headers of edits.
+    pub fn request_headers(&self) -> &HeaderTable {
+        &self.request_headers
+    }
+
+    /// The names behind the response headers of edits.
+    pub fn response_header_names(&self) -> &HeaderTable {
+        &self.response_headers
+    }
+
+    /// What the section `proxyWasm` says.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+}
+
+fn run(
+    request: &mut Request<'_>,
+    clock: &mut u64,
+    plugins: &[Installed<dyn RequestPlugin>],
+) -> Result<(), Rejection> {
+    for installed in plugins {
+        let result = installed.plugin.process(request);
+        lap(request, clock, installed.duration);
+        result?;
+    }
+    Ok(())
+}
+
+/// Records the time since the last lap. One reading of the clock serves as the end of a plugin and the start
+/// of the next.
+fn lap(request: &mut Request<'_>, clock: &mut u64, duration: MetricId) {
+    let now = request.now_ns();
+    request.env().record(duration, now.saturating_sub(*clock));
+    *clock = now;
+}

@@ -1,0 +1,197 @@
+//! What a plugin is: a type that is described once, and the roles that an instance of it plays.
+
+mod build;
+mod request;
+mod response;
+
+pub use build::{Build, Params};
+pub use request::{HeaderEdit, Request, Splice};
+pub use response::Response;
+
+use crate::config::Invalid;
+use crate::reject::Rejection;
+use ipp_selector::{Filter, Picker, Scorer, Selector};
+use std::rc::Rc;
+
+/// Acts on a request whose body was read: looks at fields and headers, sets headers, edits fields.
+pub trait RequestPlugin {
+    /// Runs once for each request, in the order of the configuration.
+    ///
+    /// # Errors
+    /// A rejection ends the request; the client gets it as the reply, and nothing reaches an upstream.
+    fn process(&self, request: &mut Request<'_>) -> Result<(), Rejection>;
+}
+
+/// Decides which profile's plugins a request goes through.
+pub trait ProfilePicker {
+    /// The index of one of `profiles`, which are the names in the configuration's order.
+    ///
+    /// # Errors
+    /// As for [`RequestPlugin::process`].
+    fn pick(&self, request: &mut Request<'_>, profiles: &[String]) -> Result<usize, Rejection>;
+
+    /// Whether the picker can work with so many profiles.
+    ///
+    /// # Errors
+    /// Why not; it becomes a configuration error.
+    fn accepts(&self, profiles: usize) -> Result<(), String> {
+        let _ = profiles;
+        Ok(())
+    }
+}
+
+/// Acts on the headers of a response. Its body is neither held nor delayed.
+pub trait ResponseHeadersPlugin {
+    /// Runs once for each response that is not this filter's own.
+    fn process(&self, response: &mut Response<'_>);
+}
+
+impl<F: Fn(&mut Request<'_>) -> Result<(), Rejection>> RequestPlugin for F {
+    fn process(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
+        self(request)
+    }
+}
+
+impl<F: Fn(&mut Response<'_>)> ResponseHeadersPlugin for F {
+    fn process(&self, response: &mut Response<'_>) {
+        self(response);
+    }
+}
+
+/// Makes a profile's request plugin out of the selector that the profile's filters, scorers and picker form.
+pub trait ModelSelector {
+    /// Called once for each profile that lists the instance. The plugin declares the fields it needs.
+    ///
+    /// # Errors
+    /// Why it cannot work; it becomes a configuration error.
+    fn request_plugin(
+        &self,
+        selector: Selector,
+        build: &mut Build<'_>,
+    ) -> Result<Rc<dyn RequestPlugin>, String>;
+}
+
+/// The roles that one instance plays; most play one.
+#[derive(Clone, Default)]
+pub struct Plugin {
+    pub(crate) request: Option<Rc<dyn RequestPlugin>>,
+    pub(crate) profile_picker: Option<Rc<dyn ProfilePicker>>,
+    pub(crate) response_headers: Option<Rc<dyn ResponseHeadersPlugin>>,
+    pub(crate) model_selector: Option<Rc<dyn ModelSelector>>,
+    pub(crate) filter: Option<Rc<dyn Filter>>,
+    pub(crate) scorer: Option<Rc<dyn Scorer>>,
+    pub(crate) picker: Option<Rc<dyn Picker>>,
+}
+
+impl Plugin {
+    /// An instance with no role yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the role of a request plugin.
+    #[must_use]
+    pub fn request(mut self, plugin: impl RequestPlugin + 'static) -> Self {
+        self.request = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a profile picker.
+    #[must_use]
+    pub fn profile_picker(mut self, plugin: impl ProfilePicker + 'static) -> Self {
+        self.profile_picker = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a response-headers plugin.
+    #[must_use]
+    pub fn response_headers(mut self, plugin: impl ResponseHeadersPlugin + 'static) -> Self {
+        self.response_headers = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of the one that runs a profile's model selection.
+    #[must_use]
+    pub fn model_selector(mut self, plugin: impl ModelSelector + 'static) -> Self {
+        self.model_selector = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a filter of the model selection.
+    #[must_use]
+    pub fn filter(mut self, plugin: impl Filter + 'static) -> Self {
+        self.filter = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a scorer of the model selection.
+    #[must_use]
+    pub fn scorer(mut self, plugin: impl Scorer + 'static) -> Self {
+        self.scorer = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a picker of the model selection.
+    #[must_use]
+    pub fn picker(mut self, plugin: impl Picker + 'static) -> Self {
+        self.picker = Some(Rc::new(plugin));
+        self
+    }
+}
+
+/// One parameter of a plugin type, for the reference page and for the check of a configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Its key under `parameters`.
+    pub name: &'static str,
+    /// Its type in words: "string", "list of strings".
+    pub kind: &'static str,
+    /// Its default as it would be written, or "required".
+    pub default: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// A plugin type: everything there is to know about it, in one place.
+#[derive(Clone, Copy)]
+pub struct PluginType {
+    /// What stands as `type` in a configuration.
+    pub name: &'static str,
+    /// What it does and when it rejects, in Markdown.
+    pub about: &'static str,
+    /// Its parameters. Any other key is refused.
+    pub parameters: &'static [Parameter],
+    /// A complete entry of `plugins[]`, in YAML.
+    pub example: &'static str,
+    /// Makes an instance.
+    pub build: fn(&Params<'_>, &mut Build<'_>) -> Result<Plugin, Invalid>,
+}
+
+/// The plugin types that a module knows.
+#[derive(Clone, Default)]
+pub struct Registry(Vec<PluginType>);
+
+impl Registry {
+    /// A registry with no type.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a type, in place of an earlier one of the same name.
+    #[must_use]
+    pub fn with(mut self, plugin: PluginType) -> Self {
+        self.0.retain(|known| known.name != plugin.name);
+        self.0.push(plugin);
+        self
+    }
+
+    /// The type of a name.
+    pub fn get(&self, name: &str) -> Option<&PluginType> {
+        self.0.iter().find(|known| known.name == name)
+    }
+
+    /// All types, in the order in which they were added.
+    pub fn all(&self) -> &[PluginType] {
+        &self.0
+    }
+}

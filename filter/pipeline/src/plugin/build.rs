@@ -1,0 +1,93 @@
+//! What a plugin declares while it is built: the fields and headers it uses, the figures it keeps.
+
+use crate::config::{Invalid, Object, View};
+use crate::head::{HeaderId, HeaderTable};
+use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
+use crate::payload::{FieldId, Wanted};
+
+/// The parameters of an instance; its keys are those that its type declares.
+pub type Params<'a> = Object<'a>;
+
+impl<'a> Params<'a> {
+    /// A string parameter that has to be there and not be empty.
+    ///
+    /// # Errors
+    /// It is absent, empty or something else.
+    pub fn required_text(&self, name: &str) -> Result<&'a str, Invalid> {
+        self.require(name)?.text()
+    }
+
+    /// The elements of a list parameter; none if it is absent.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn elements(&self, name: &str) -> Result<Vec<View<'a>>, Invalid> {
+        self.get(name).map_or(Ok(Vec::new()), |value| value.list())
+    }
+}
+
+/// Collects what the plugins of a configuration declare; the union decides how much of a request is read.
+pub struct Build<'a> {
+    pub(crate) wanted: &'a mut Wanted,
+    pub(crate) request_headers: &'a mut HeaderTable,
+    pub(crate) response_headers: &'a mut HeaderTable,
+    pub(crate) metrics: &'a mut Metrics,
+}
+
+impl Build<'_> {
+    /// Declares a top-level body field that is read or written.
+    pub fn field(&mut self, name: &str) -> FieldId {
+        self.wanted.add(name)
+    }
+
+    /// Declares a request header that is read.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn reads_header(&mut self, name: &str) -> Result<HeaderId, String> {
+        self.request_headers.reads(name)
+    }
+
+    /// Declares a request header that the plugin sets. What clients send under its name is removed.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn owns_header(&mut self, name: &str) -> Result<HeaderId, String> {
+        self.request_headers.owns(name)
+    }
+
+    /// Declares a request header of the client that the plugin changes or removes.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn edits_header(&mut self, name: &str) -> Result<HeaderId, String> {
+        self.request_headers.edits(name)
+    }
+
+    /// Declares a response header that is read.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn reads_response_header(&mut self, name: &str) -> Result<HeaderId, String> {
+        self.response_headers.reads(name)
+    }
+
+    /// Declares a response header that the plugin sets or removes.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn edits_response_header(&mut self, name: &str) -> Result<HeaderId, String> {
+        self.response_headers.edits(name)
+    }
+
+    /// Declares a counter. Label values have to come from the configuration.
+    ///
+    /// # Errors
+    /// A label value that cannot be told from the syntax of metric names.
+    pub fn counter(&mut self, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+        match labels.iter().find(|(_, value)| !is_label_value(value)) {
+            Some((_, value)) => Err(format!("{value:?} cannot be a metric label")),
+            None => Ok(self.metrics.define(MetricKind::Counter, name, labels)),
+        }
+    }
+}

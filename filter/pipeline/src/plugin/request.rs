@@ -1,0 +1,155 @@
+//! A request as a plugin sees it, and what the plugins want done with it.
+
+use crate::env::Env;
+use crate::head::{Head, HeaderId};
+use crate::metrics::MetricId;
+use crate::payload::{FieldId, MAX_VALUE_BYTES, Members, Value, encode_string};
+use crate::reject::Rejection;
+use crate::state::State;
+use std::ops::Range;
+
+/// A request whose body was read. What is set here is visible to the plugins that come after.
+pub struct Request<'a> {
+    head: &'a Head,
+    members: &'a Members,
+    env: &'a mut dyn Env,
+    state: State,
+    edits: Edits,
+}
+
+/// What the plugins changed, the last change of a name winning.
+#[derive(Debug, Default)]
+struct Edits {
+    headers: Vec<HeaderEdit>,
+    fields: Vec<(FieldId, String)>,
+}
+
+/// A header that is to be set, or removed where there is no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderEdit {
+    /// Which.
+    pub header: HeaderId,
+    /// Its new value.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Bytes of a body that are to be replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splice {
+    /// Which bytes; empty where something is inserted.
+    pub range: Range<usize>,
+    /// What takes their place.
+    pub bytes: Vec<u8>,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(head: &'a Head, members: &'a Members, env: &'a mut dyn Env) -> Self {
+        Self { head, members, env, state: State::default(), edits: Edits::default() }
+    }
+
+    /// The method, as it was sent.
+    pub fn method(&self) -> &[u8] {
+        self.head.method()
+    }
+
+    /// The path without its query.
+    pub fn path(&self) -> &[u8] {
+        self.head.path()
+    }
+
+    /// The first value that the client sent for a header. What plugins set is not seen here.
+    pub fn header(&self, header: HeaderId) -> Option<&[u8]> {
+        self.headers(header).next()
+    }
+
+    /// All values that the client sent for a header.
+    pub fn headers(&self, header: HeaderId) -> impl Iterator<Item = &[u8]> {
+        self.head.values(header)
+    }
+
+    /// The current value of a body field.
+    pub fn field(&self, field: FieldId) -> Value<'_> {
+        match self.edits.fields.iter().find(|(edited, _)| *edited == field) {
+            Some((_, text)) => Value::String(text),
+            None => self.members.value(field),
+        }
+    }
+
+    /// Sets a body field to a string. Only the bytes of its value change; a field that is absent comes first
+    /// in the object. Setting what is there already changes nothing.
+    pub fn set_field(&mut self, field: FieldId, text: impl Into<String>) {
+        let text = text.into();
+        if self.field(field) == Value::String(&text) {
+            return;
+        }
+        self.edits.fields.retain(|(edited, _)| *edited != field);
+        self.edits.fields.push((field, text));
+    }
+
+    /// Sets a header, whatever it was.
+    ///
+    /// # Errors
+    /// A value with control characters, or longer than 8 KiB, is a 400: it came out of the payload.
+    pub fn set_header(&mut self, header: HeaderId, value: impl Into<Vec<u8>>) -> Result<(), Rejection> {
+        let value = value.into();
+        if value.len() > MAX_VALUE_BYTES || value.iter().any(u8::is_ascii_control) {
+            return Err(Rejection::invalid_header_value());
+        }
+        self.edit_header(header, Some(value));
+        Ok(())
+    }
+
+    /// Removes a header.
+    pub fn remove_header(&mut self, header: HeaderId) {
+        self.edit_header(header, None);
+    }
+
+    fn edit_header(&mut self, header: HeaderId, value: Option<Vec<u8>>) {
+        self.edits.headers.retain(|edit| edit.header != header);
+        self.edits.headers.push(HeaderEdit { header, value });
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, counter: MetricId) {
+        self.env.add(counter, 1);
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub fn now_ns(&mut self) -> u64 {
+        self.env.now_ns()
+    }
+
+    /// The next random number.
+    pub fn random(&mut self) -> u64 {
+        self.env.random()
+    }
+
+    /// What plugins leave for each other and for the response.
+    pub fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    pub(crate) fn env(&mut self) -> &mut dyn Env {
+        self.env
+    }
+
+    /// The edits, and what was left for the response.
+    pub(crate) fn finish(self, name: impl Fn(FieldId) -> String) -> (Vec<HeaderEdit>, Vec<Splice>, State) {
+        let mut splices = Vec::new();
+        for (field, text) in &self.edits.fields {
+            let json = encode_string(text);
+            let spans = self.members.spans(*field);
+            if spans.is_empty() {
+                let comma = if self.members.is_empty_object() { "" } else { "," };
+                let member = format!("{}:{json}{comma}", encode_string(&name(*field)));
+                let at = self.members.first_member_at();
+                splices.push(Splice { range: at..at, bytes: member.into_bytes() });
+            }
+            for span in spans {
+                splices.push(Splice { range: span.clone(), bytes: json.clone().into_bytes() });
+            }
+        }
+        splices.sort_by_key(|splice| splice.range.start);
+        (self.edits.headers, splices, self.state)
+    }
+}

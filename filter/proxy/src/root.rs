@@ -1,0 +1,77 @@
+//! One configuration of the filter: compiled when Envoy hands it over, shared by the streams that it serves.
+
+use crate::active::Active;
+use crate::host::{self, Buffer};
+use crate::stream::Stream;
+use ipp_pipeline::config::{self, BuildInfo};
+use ipp_pipeline::plugin::Registry;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use std::cell::Cell;
+use std::rc::Rc;
+
+const INFO: BuildInfo = BuildInfo {
+    commit: match option_env!("IPP_COMMIT") {
+        Some(commit) => commit,
+        None => "unknown",
+    },
+    build_ref: env!("CARGO_PKG_VERSION"),
+};
+
+thread_local! {
+    /// Set once, when the VM starts: the plugin types are the module's, not a configuration's.
+    static REGISTRY: Cell<fn() -> Registry> = const { Cell::new(Registry::new) };
+}
+
+pub(crate) fn set_registry(registry: fn() -> Registry) {
+    REGISTRY.set(registry);
+}
+
+/// The root context. After an update the old and the new one live side by side in one VM until the old one's
+/// last stream has ended, so everything that belongs to a configuration is in here.
+#[derive(Default)]
+pub(crate) struct Root {
+    active: Option<Rc<Active>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    /// False makes Envoy refuse the configuration and keep the one it has.
+    fn on_configure(&mut self, size: usize) -> bool {
+        // The host refuses to read an empty configuration.
+        let bytes = match size {
+            0 => Ok(Vec::new()),
+            _ => host::read(Buffer::PluginConfiguration, 0, size),
+        };
+        let text = match bytes.map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => {
+                log::error!("configuration refused: it is not UTF-8: {error}");
+                return false;
+            }
+            Err(refused) => {
+                log::error!("configuration refused: the host does not hand it over (status {})", refused.0);
+                return false;
+            }
+        };
+        match config::load(&text, &REGISTRY.get()(), INFO) {
+            Ok(pipeline) => {
+                self.active = Some(Rc::new(Active::new(pipeline)));
+                true
+            }
+            Err(errors) => {
+                log::error!("configuration refused: {errors}");
+                false
+            }
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(self.active.clone()?)))
+    }
+}
