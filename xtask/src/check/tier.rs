@@ -1,0 +1,58 @@
+//! The test tiers: their names, their order, and what each is for.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    Fmt,
+    Lint,
+    Unit,
+    Module,
+    Envoy,
+    Docs,
+}
+
+impl Tier {
+    pub const ALL: [Self; 6] = [Self::Fmt, Self::Lint, Self::Unit, Self::Module, Self::Envoy, Self::Docs];
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tier| tier.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Lint => "lint",
+            Self::Unit => "unit",
+            Self::Module => "module",
+            Self::Envoy => "envoy",
+            Self::Docs => "docs",
+        }
+    }
+
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Fmt => "the code is formatted",
+            Self::Lint => "clippy finds nothing",
+            Self::Unit => "unit and native tests, examples in the documentation",
+            Self::Module => "the modules build for WebAssembly",
+            Self::Envoy => "the modules in a real Envoy",
+            Self::Docs => "what the documents point at exists",
+        }
+    }
+
+    pub fn needs_module(self) -> bool {
+        matches!(self, Self::Module | Self::Envoy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tier_is_found_by_its_name() {
+        for tier in Tier::ALL {
+            assert_eq!(Tier::from_name(tier.name()), Some(tier));
+        }
+        assert_eq!(Tier::from_name("all"), None);
+    }
+}
