@@ -104,11 +104,13 @@ pub(crate) fn too_large(options: &Options) -> Rejection {
     Rejection::new(413, "body_too_large", format!("the body is larger than {limit} bytes"))
 }
 
-/// `application/json`, and media types that are JSON by their suffix, whatever their parameters.
+/// `application/json`, and media types that are JSON by their suffix, whatever their parameters. gRPC frames its
+/// messages, and may stream: `application/grpc+json` is not a JSON body.
 fn is_json(value: &[u8]) -> bool {
-    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let suffix = media_type.get(media_type.len().saturating_sub(5)..).unwrap_or_default();
-    media_type.eq_ignore_ascii_case(b"application/json") || suffix.eq_ignore_ascii_case(b"+json")
+    let media_type =
+        value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    media_type == b"application/json"
+        || media_type.ends_with(b"+json") && !media_type.starts_with(b"application/grpc")
 }
 
 #[cfg(test)]
@@ -144,6 +146,7 @@ mod tests {
             &[("content-type", "application/jsonl")],
             &[("content-type", "multipart/form-data; boundary=json")],
             &[("content-type", "application/grpc")],
+            &[("content-type", "application/grpc+json")],
             &[("upgrade", "websocket")],
             &[(":method", "GET")],
             &[(":method", "CONNECT")],

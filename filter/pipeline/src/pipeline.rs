@@ -41,7 +41,7 @@ pub(crate) struct Profile {
 /// All plugins in the order in which they run.
 pub(crate) struct Parts {
     pub(crate) pre: Vec<Installed<dyn RequestPlugin>>,
-    pub(crate) picker: Installed<dyn ProfilePicker>,
+    pub(crate) picker: Rc<dyn ProfilePicker>,
     pub(crate) profiles: Vec<Profile>,
     pub(crate) names: Vec<String>,
     pub(crate) post: Vec<Installed<dyn ResponseHeadersPlugin>>,
@@ -187,9 +187,7 @@ impl Pipeline {
         let mut request = Request::new(&held.head, &held.members, env);
         let mut clock = request.now_ns();
         run(&mut request, &mut clock, &self.parts.pre)?;
-        let picked = self.parts.picker.plugin.pick(&mut request, &self.parts.names);
-        lap(&mut request, &mut clock, self.parts.picker.duration);
-        let index = picked?;
+        let index = self.parts.picker.pick(&mut request, &self.parts.names)?;
         let Some(profile) = self.parts.profiles.get(index) else {
             return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
         };

@@ -7,7 +7,7 @@ use crate::metrics::MetricKind;
 use crate::pipeline::{Installed, Parts, Profile};
 use crate::plugin::{Plugin, ProfilePicker, RequestPlugin, ResponseHeadersPlugin};
 use crate::plugins::SingleProfilePicker;
-use ipp_selector::{Selector, SelectorBuilder};
+use ipp_selector::{BuildError, Selector, SelectorBuilder};
 use std::rc::Rc;
 
 /// Resolves references to the plugins that were built.
@@ -168,6 +168,7 @@ impl<'a> Resolver<'a> {
         let mut selector = Selector::builder();
         let mut host = None;
         let mut selecting = Vec::new();
+        let mut complete = true;
         for reference in references {
             let Some(plugin) = &reference.instance.plugin else { continue };
             if let Some(request) = &plugin.request {
@@ -178,17 +179,14 @@ impl<'a> Resolver<'a> {
                 }
                 host = Some((chain.len(), reference, model_selector));
             } else {
-                match add_to_selector(selector, plugin, reference) {
-                    Ok(more) => {
-                        selector = more;
-                        selecting.push(reference);
-                    }
-                    Err(same) => selector = same,
-                }
+                let (more, added) = add_to_selector(selector, plugin, reference);
+                selector = more;
+                complete &= added.is_ok();
+                selecting.push(reference);
             }
         }
         let Some((position, reference, model_selector)) = host else {
-            for reference in selecting {
+            for reference in selecting.iter().filter(|_| complete) {
                 reference.view.invalid(format!(
                     "the plugin {:?} takes part in model selection, but this profile has no model-selector, so it would \
                      do nothing; add a plugin of type \"model-selector\" to the profile, or take this one out",
@@ -197,6 +195,9 @@ impl<'a> Resolver<'a> {
             }
             return chain;
         };
+        if !complete {
+            return chain;
+        }
         match model_selector.request_plugin(selector.build(), &mut self.declared.build()) {
             Ok(plugin) => chain.insert(position, self.install(reference.instance, "request", &plugin)),
             Err(message) => drop(reference.view.invalid(message)),
@@ -207,10 +208,10 @@ impl<'a> Resolver<'a> {
     /// The profile picker of section 1.4 of the reference: the one referred to, the only one there is, or the
     /// one for a single profile.
     fn profile_picker(
-        &mut self,
+        &self,
         document: &Object<'_>,
         profiles: usize,
-    ) -> Result<Installed<dyn ProfilePicker>, Invalid> {
+    ) -> Result<Rc<dyn ProfilePicker>, Invalid> {
         let section = document.get("profilePicker");
         let named = section.as_ref().and_then(|section| {
             let object = section.object(&["pluginRef", "weight"]).ok()?;
@@ -222,7 +223,7 @@ impl<'a> Resolver<'a> {
             let picker =
                 plugin.profile_picker.as_ref().ok_or_else(|| reference.misplaced("a ProfilePicker"))?;
             picker.accepts(profiles).map_err(|message| section.invalid(message))?;
-            return Ok(self.install(reference.instance, "request", picker));
+            return Ok(Rc::clone(picker));
         }
         let pickers: Vec<_> = self
             .instances
@@ -230,16 +231,11 @@ impl<'a> Resolver<'a> {
             .filter_map(|instance| Some((instance, instance.plugin.as_ref()?.profile_picker.as_ref()?)))
             .collect();
         match pickers.as_slice() {
-            [(instance, picker)] => {
+            [(_, picker)] => {
                 picker.accepts(profiles).map_err(|message| document.invalid(message))?;
-                Ok(self.install(instance, "request", picker))
+                Ok(Rc::clone(picker))
             }
-            [] if profiles <= 1 => {
-                let kind = SingleProfilePicker::TYPE.name.to_owned();
-                let instance = Instance { name: kind.clone(), kind, plugin: None };
-                let picker: Rc<dyn ProfilePicker> = Rc::new(SingleProfilePicker);
-                Ok(self.install(&instance, "request", &picker))
-            }
+            [] if profiles <= 1 => Ok(Rc::new(SingleProfilePicker)),
             [] => Err(document.invalid(format!(
                 "{profiles} profiles need a profile picker: add a plugin that is one, and profilePicker: {{pluginRef: NAME}}"
             ))),
@@ -269,35 +265,36 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Adds a plugin in each selection role that it has. On error the selector comes back as it was.
+/// Adds a plugin in each selection role that it has; what cannot be added is reported.
 fn add_to_selector(
     mut selector: SelectorBuilder,
     plugin: &Plugin,
     reference: &Reference<'_, '_>,
-) -> Result<SelectorBuilder, SelectorBuilder> {
+) -> (SelectorBuilder, Result<(), Invalid>) {
     let Instance { name, .. } = reference.instance;
     if plugin.filter.is_none() && plugin.scorer.is_none() && plugin.picker.is_none() {
-        reference.misplaced("a RequestProcessor, Filter, Scorer, or Picker");
-        return Err(selector);
+        return (selector, Err(reference.misplaced("a RequestProcessor, Filter, Scorer, or Picker")));
     }
     if let Some(filter) = &plugin.filter {
         selector = selector.filter(Rc::clone(filter));
     }
+    // A refusal takes the builder with it. The configuration is refused then, and the rest of it still checked.
+    let refused = |why: BuildError| (Selector::builder(), Err(reference.view.invalid(why.to_string())));
     if let Some(scorer) = &plugin.scorer {
         let Some(weight) = reference.weight else {
-            reference.view.invalid(format!("the scorer {name:?} requires a weight: add `weight: 1`"));
-            return Err(selector);
+            let message = format!("the scorer {name:?} requires a weight: add `weight: 1`");
+            return (selector, Err(reference.view.invalid(message)));
         };
-        selector = selector.scorer(weight, Rc::clone(scorer)).unwrap_or_else(|error| {
-            reference.view.invalid(error.to_string());
-            Selector::builder()
-        });
+        selector = match selector.scorer(weight, Rc::clone(scorer)) {
+            Ok(more) => more,
+            Err(why) => return refused(why),
+        };
     }
     if let Some(picker) = &plugin.picker {
-        selector = selector.picker(Rc::clone(picker)).unwrap_or_else(|error| {
-            reference.view.invalid(error.to_string());
-            Selector::builder()
-        });
+        selector = match selector.picker(Rc::clone(picker)) {
+            Ok(more) => more,
+            Err(why) => return refused(why),
+        };
     }
-    Ok(selector)
+    (selector, Ok(()))
 }

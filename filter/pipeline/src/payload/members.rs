@@ -4,22 +4,22 @@
 //! the text of the token being read if it is a wanted one. Depth, members and key length are bounded, so a
 //! hostile body cannot make it keep more than that.
 
+mod kept;
 mod number;
 mod seen;
 mod stack;
+mod structure;
 mod utf8;
 
-use super::value::{Captured, Kind};
-use super::{BodyError, DuplicateKeys, FieldId, MAX_KEY_BYTES, MAX_MEMBERS, MAX_VALUE_BYTES, Value, Wanted};
+use super::value::Captured;
+use super::{BodyError, DuplicateKeys, FieldId, MAX_MEMBERS, MAX_VALUE_BYTES, Value, Wanted};
 use super::{strings, text};
+use kept::Kept;
 use number::Number;
 use seen::Seen;
 use stack::Stack;
 use std::borrow::Cow;
 use utf8::Utf8;
-
-/// An escape makes six bytes of one, so more raw bytes than this are more text than is kept.
-const MAX_RAW_BYTES: usize = MAX_VALUE_BYTES.saturating_mul(6);
 
 /// What may come next.
 #[derive(Clone, Copy, Debug)]
@@ -91,10 +91,7 @@ pub struct Members {
     next: Option<FieldId>,
     /// Offset of the top-level value being read.
     value_start: usize,
-    /// Offset from which the kept token's text is not in `kept` yet.
-    token_from: usize,
-    kept: Vec<u8>,
-    overflow: bool,
+    kept: Kept,
     fields: Vec<Captured>,
     failed: Option<BodyError>,
 }
@@ -112,9 +109,7 @@ impl Members {
             first_member_at: 0,
             next: None,
             value_start: 0,
-            token_from: 0,
-            kept: Vec::new(),
-            overflow: false,
+            kept: Kept::default(),
             fields: vec![Captured::default(); wanted.names.len()],
             failed: None,
         }
@@ -218,113 +213,6 @@ impl Members {
         self.keep_tail(chunk)
     }
 
-    /// A byte between tokens; the cursor stands behind it.
-    #[inline]
-    fn structure(&mut self, byte: u8, cursor: &Cursor<'_>) -> Result<(), BodyError> {
-        match (self.state, byte) {
-            (State::AfterValue, b',') => {
-                self.state = if self.stack.in_object() { State::Key } else { State::Value };
-                Ok(())
-            }
-            (State::Key | State::FirstKey, b'"') => {
-                self.role = if self.stack.depth() == 1 { Role::TopKey } else { Role::Key };
-                self.token_from = self.base.wrapping_add(cursor.at);
-                self.state = State::String;
-                Ok(())
-            }
-            (State::Colon, b':') => {
-                self.state = State::Value;
-                Ok(())
-            }
-            (State::Value | State::FirstElement, first) if first != b']' => self.value_begins(first, cursor),
-            (State::FirstKey, b'}') => self.close(cursor),
-            (State::FirstElement, b']') => self.close(cursor),
-            (State::AfterValue, b'}') if self.stack.in_object() => self.close(cursor),
-            (State::AfterValue, b']') if !self.stack.in_object() => self.close(cursor),
-            (State::Start, b'{') => {
-                self.first_member_at = self.behind(cursor);
-                self.open(true, cursor)
-            }
-            (State::Start, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
-                Err(BodyError::NotAnObject)
-            }
-            (State::Done, _) => Err(BodyError::TrailingData { offset: self.behind(cursor).wrapping_sub(1) }),
-            (state, _) => Err(self.unexpected(
-                cursor,
-                1,
-                match state {
-                    State::Start => "a JSON object",
-                    State::FirstKey => "a key or '}'",
-                    State::Key => "a key",
-                    State::Colon => "':'",
-                    State::AfterValue if self.stack.in_object() => "',' or '}'",
-                    State::AfterValue => "',' or ']'",
-                    _ => "a value",
-                },
-            )),
-        }
-    }
-
-    #[inline]
-    fn value_begins(&mut self, first: u8, cursor: &Cursor<'_>) -> Result<(), BodyError> {
-        let here = self.behind(cursor).wrapping_sub(1);
-        self.role = Role::Value;
-        let (kind, state) = match first {
-            b'"' => (Kind::String, State::String),
-            b'{' => (Kind::Object, State::FirstKey),
-            b'[' => (Kind::Array, State::FirstElement),
-            b't' => (Kind::True, State::Literal(b"rue")),
-            b'f' => (Kind::False, State::Literal(b"alse")),
-            b'n' => (Kind::Null, State::Literal(b"ull")),
-            _ => match Number::begin(first) {
-                Some(number) => (Kind::Number, State::Number(number)),
-                None => return Err(self.unexpected(cursor, 1, "a value")),
-            },
-        };
-        if self.stack.depth() == 1 {
-            self.value_start = here;
-            if let Some(field) = self.next {
-                if let Some(captured) = self.fields.get_mut(field.0) {
-                    let spans = std::mem::take(&mut captured.spans);
-                    *captured = Captured { kind: Some(kind), spans, ..Captured::default() };
-                }
-                if matches!(kind, Kind::String | Kind::Number) {
-                    self.role = Role::Wanted(field);
-                    // A number begins with the byte that was read, a string behind its quote.
-                    self.token_from = if kind == Kind::String { here.wrapping_add(1) } else { here };
-                }
-            }
-        }
-        match kind {
-            Kind::Object => self.open(true, cursor),
-            Kind::Array => self.open(false, cursor),
-            _ => {
-                self.state = state;
-                Ok(())
-            }
-        }
-    }
-
-    #[inline]
-    fn open(&mut self, object: bool, cursor: &Cursor<'_>) -> Result<(), BodyError> {
-        if !self.stack.push(object) {
-            return Err(BodyError::TooDeep { offset: self.behind(cursor).wrapping_sub(1) });
-        }
-        self.state = if object { State::FirstKey } else { State::FirstElement };
-        Ok(())
-    }
-
-    #[inline]
-    fn close(&mut self, cursor: &Cursor<'_>) -> Result<(), BodyError> {
-        self.stack.pop();
-        if self.stack.depth() == 0 {
-            self.state = State::Done;
-            return Ok(());
-        }
-        self.role = Role::Value;
-        self.value_ends(cursor)
-    }
-
     /// Inside a string, key or value, up to its end or the chunk's.
     #[inline]
     fn string(&mut self, wanted: &Wanted, cursor: &mut Cursor<'_>) -> Result<(), BodyError> {
@@ -409,8 +297,8 @@ impl Members {
     /// A top-level key is complete: `chunk[..end]` holds its last bytes.
     fn key_ends(&mut self, wanted: &Wanted, chunk: &[u8], end: usize) -> Result<(), BodyError> {
         let offset = self.base.wrapping_add(end);
-        self.keep_up_to(chunk, end)?;
-        let key = text::decode(&self.kept).map_err(|_| BodyError::LoneSurrogate { offset })?;
+        let raw = self.kept.key(self.base, chunk, end)?;
+        let key = text::decode(raw).map_err(|_| BodyError::LoneSurrogate { offset })?;
         if self.seen.len() >= MAX_MEMBERS {
             return Err(BodyError::TooManyMembers { offset });
         }
@@ -419,7 +307,6 @@ impl Members {
             return Err(BodyError::DuplicateKey { offset });
         }
         self.next = wanted.find(key.as_bytes());
-        self.kept.clear();
         Ok(())
     }
 
@@ -431,13 +318,11 @@ impl Members {
         end: usize,
         read: impl FnOnce(&[u8]) -> Result<String, BodyError>,
     ) -> Result<(), BodyError> {
-        self.keep_up_to(chunk, end)?;
-        let overflow = std::mem::take(&mut self.overflow);
-        let text = if overflow { String::new() } else { read(&self.kept)? };
-        self.kept.clear();
+        let text = self.kept.value(self.base, chunk, end).map(read).transpose()?;
         if let Some(captured) = self.fields.get_mut(field.0) {
-            captured.too_long = overflow || text.len() > MAX_VALUE_BYTES;
-            captured.text = if captured.too_long { String::new() } else { text };
+            let text = text.filter(|text| text.len() <= MAX_VALUE_BYTES);
+            captured.too_long = text.is_none();
+            captured.text = text.unwrap_or_default();
         }
         Ok(())
     }
@@ -445,27 +330,14 @@ impl Members {
     /// The chunk ends inside a token whose text is needed: its bytes are kept.
     fn keep_tail(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
         let in_token = matches!(self.state, State::String | State::Escape | State::Hex(_) | State::Number(_));
-        if in_token && matches!(self.role, Role::TopKey | Role::Wanted(_)) {
-            self.keep_up_to(chunk, chunk.len())?;
+        match self.role {
+            Role::TopKey if in_token => self.kept.key_goes_on(self.base, chunk),
+            Role::Wanted(_) if in_token => {
+                self.kept.value_goes_on(self.base, chunk);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    fn keep_up_to(&mut self, chunk: &[u8], end: usize) -> Result<(), BodyError> {
-        let from = self.token_from.saturating_sub(self.base);
-        let piece = chunk.get(from..end).unwrap_or_default();
-        let length = self.kept.len().saturating_add(piece.len());
-        if self.role == Role::TopKey && length > MAX_KEY_BYTES {
-            return Err(BodyError::KeyTooLong { offset: self.token_from.wrapping_sub(self.kept.len()) });
-        }
-        if self.overflow || length > MAX_RAW_BYTES {
-            self.overflow = true;
-            self.kept.clear();
-        } else {
-            self.kept.extend_from_slice(piece);
-        }
-        self.token_from = self.base.wrapping_add(end);
-        Ok(())
     }
 
     #[inline]

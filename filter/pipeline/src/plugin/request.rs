@@ -136,18 +136,21 @@ impl<'a> Request<'a> {
     /// The edits, and what was left for the response.
     pub(crate) fn finish(self, name: impl Fn(FieldId) -> String) -> (Vec<HeaderEdit>, Vec<Splice>, State) {
         let mut splices = Vec::new();
+        let mut inserted = Vec::new();
         for (field, text) in &self.edits.fields {
             let json = encode_string(text);
             let spans = self.members.spans(*field);
             if spans.is_empty() {
-                let comma = if self.members.is_empty_object() { "" } else { "," };
-                let member = format!("{}:{json}{comma}", encode_string(&name(*field)));
-                let at = self.members.first_member_at();
-                splices.push(Splice { range: at..at, bytes: member.into_bytes() });
+                inserted.push(format!("{}:{json}", encode_string(&name(*field))));
             }
             for span in spans {
                 splices.push(Splice { range: span.clone(), bytes: json.clone().into_bytes() });
             }
+        }
+        if !inserted.is_empty() {
+            let comma = if self.members.is_empty_object() { "" } else { "," };
+            let at = self.members.first_member_at();
+            splices.push(Splice { range: at..at, bytes: (inserted.join(",") + comma).into_bytes() });
         }
         splices.sort_by_key(|splice| splice.range.start);
         (self.edits.headers, splices, self.state)

@@ -1,0 +1,154 @@
+//! A world for tests: a clock that stands still between ticks, counters that can be read, edits that are applied.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+use ipp_pipeline::config::{BuildInfo, ConfigErrors, load};
+use ipp_pipeline::plugin::{HeaderEdit, Registry, Splice};
+use ipp_pipeline::{Env, HeaderTable, MetricId, Pipeline, Progress, Rejection, Routed, Verdict, stock};
+use std::collections::BTreeMap;
+
+pub const INFO: BuildInfo = BuildInfo { commit: "c0ffee", build_ref: "1.2.3" };
+
+/// Everything that happened to a request.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Headers that the upstream sees, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+    pub content_length: Option<usize>,
+    pub rejection: Option<Rejection>,
+    pub held: bool,
+    pub routed: Routed,
+    pub metrics: BTreeMap<String, u64>,
+}
+
+impl Outcome {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    pub fn metric(&self, name: &str) -> u64 {
+        self.metrics.get(name).copied().unwrap_or(0)
+    }
+
+    pub fn refused(&self) -> (u16, &str) {
+        self.rejection.as_ref().map_or((200, ""), |rejection| (rejection.status, rejection.code))
+    }
+}
+
+pub struct TestEnv {
+    pub counts: Vec<u64>,
+    pub now: u64,
+}
+
+impl Env for TestEnv {
+    fn now_ns(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+
+    fn random(&mut self) -> u64 {
+        4
+    }
+
+    fn add(&mut self, metric: MetricId, by: u64) {
+        self.counts[metric.index()] += by;
+    }
+
+    fn record(&mut self, metric: MetricId, _: u64) {
+        self.counts[metric.index()] += 1;
+    }
+}
+
+pub fn pipeline(config: &str) -> Pipeline {
+    load(config, &stock(), INFO).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+pub fn refused(config: &str, registry: &Registry) -> ConfigErrors {
+    match load(config, registry, INFO) {
+        Ok(_) => panic!("accepted: {config}"),
+        Err(errors) => errors,
+    }
+}
+
+/// A POST of a JSON body to /v1/completions with more headers of the client, in one piece.
+pub fn post(pipeline: &Pipeline, headers: &[(&str, &str)], body: &str) -> Outcome {
+    let mut all =
+        vec![(":method", "POST"), (":path", "/v1/completions"), ("content-type", "application/json")];
+    all.extend(headers);
+    let length = body.len().to_string();
+    all.push(("content-length", &length));
+    send(pipeline, &all, body)
+}
+
+pub fn send(pipeline: &Pipeline, headers: &[(&str, &str)], body: &str) -> Outcome {
+    let mut env = TestEnv { counts: vec![0; pipeline.metrics().all().len()], now: 0 };
+    let bytes = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let (removals, entered) = pipeline.enter(bytes, body.is_empty());
+    let mut seen: BTreeMap<String, String> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    apply(&mut seen, pipeline.request_headers(), &removals);
+    let mut outcome = Outcome {
+        headers: BTreeMap::new(),
+        body: body.to_owned(),
+        content_length: None,
+        rejection: None,
+        held: entered.is_ok(),
+        routed: Routed::default(),
+        metrics: BTreeMap::new(),
+    };
+    match entered {
+        Err(Verdict::Reject(rejection)) => outcome.rejection = Some(rejection),
+        Err(_) => {}
+        Ok(mut held) => match pipeline.feed(&mut held, body.as_bytes()) {
+            Progress::Reject(rejection) => outcome.rejection = Some(rejection),
+            Progress::Bypass => {}
+            Progress::More => match pipeline.decide(held, &mut env) {
+                Err(rejection) => outcome.rejection = Some(rejection),
+                Ok(forward) => {
+                    apply(&mut seen, pipeline.request_headers(), &forward.headers);
+                    outcome.body = splice(body, &forward.body);
+                    outcome.content_length = forward.content_length;
+                    outcome.routed = forward.routed;
+                }
+            },
+        },
+    }
+    outcome.headers = seen;
+    outcome.metrics = pipeline
+        .metrics()
+        .all()
+        .iter()
+        .zip(env.counts)
+        .map(|(metric, count)| (metric.name.clone(), count))
+        .collect();
+    outcome
+}
+
+pub fn apply(headers: &mut BTreeMap<String, String>, names: &HeaderTable, edits: &[HeaderEdit]) {
+    for edit in edits {
+        let name = names.name(edit.header).to_owned();
+        match &edit.value {
+            Some(value) => drop(headers.insert(name, String::from_utf8(value.clone()).unwrap())),
+            None => drop(headers.remove(&name)),
+        }
+    }
+}
+
+fn splice(body: &str, splices: &[Splice]) -> String {
+    let mut changed = String::new();
+    let mut copied = 0;
+    for splice in splices {
+        changed.push_str(&body[copied..splice.range.start]);
+        changed.push_str(std::str::from_utf8(&splice.bytes).unwrap());
+        copied = splice.range.end;
+    }
+    changed.push_str(&body[copied..]);
+    changed
+}
