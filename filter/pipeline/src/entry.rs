@@ -17,7 +17,7 @@ pub enum Pass {
 
 /// What to do with a request after its headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Let it go on.
     Pass(Pass),
     /// Hold its headers until its body was read.

@@ -19,12 +19,12 @@ mod reject;
 mod state;
 
 pub use config::Invalid;
-pub use entry::{Pass, Verdict};
+pub use entry::Pass;
 pub use env::Env;
 pub use head::{HeaderId, HeaderTable};
 pub use metrics::{Metric, MetricId, MetricKind, Metrics};
 pub use options::{DEFAULT_MAX_BYTES, Encoded, Options, TooLarge};
-pub use pipeline::{Ending, Forward, Held, Pipeline, Progress, Routed};
+pub use pipeline::{Ending, Entered, Forward, Held, Pipeline, Progress, Routed};
 pub use plugins::stock;
 pub use reject::{ErrorStyle, Rejection, Reply};
 pub use state::State;

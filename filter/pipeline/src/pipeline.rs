@@ -109,6 +109,17 @@ pub struct Held {
     members: Members,
 }
 
+/// What is to be done with a request after its headers.
+#[derive(Debug)]
+pub enum Entered {
+    /// Hold the headers until the body was read.
+    Hold(Box<Held>),
+    /// Let it go on.
+    Pass(Pass),
+    /// Answer it.
+    Reject(Rejection),
+}
+
 /// What is to be done with a request after some of its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -149,15 +160,19 @@ impl Pipeline {
         &self,
         headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
         end_of_stream: bool,
-    ) -> (Vec<HeaderEdit>, Result<Held, Verdict>) {
+    ) -> (Vec<HeaderEdit>, Entered) {
         let (mut head, verdict, has_length) =
             entry::enter(&self.request_headers, &self.options, headers, end_of_stream);
         let owned = std::mem::take(&mut head.owned_present);
         let removals = owned.into_iter().map(|header| HeaderEdit { header, value: None }).collect();
-        match verdict {
-            Verdict::Hold => (removals, Ok(Held { head, has_length, members: Members::new(&self.wanted) })),
-            other => (removals, Err(other)),
-        }
+        let entered = match verdict {
+            Verdict::Pass(pass) => Entered::Pass(pass),
+            Verdict::Reject(rejection) => Entered::Reject(rejection),
+            Verdict::Hold => {
+                Entered::Hold(Box::new(Held { head, has_length, members: Members::new(&self.wanted) }))
+            }
+        };
+        (removals, entered)
     }
 
     /// Reads the next bytes of a held request's body.
@@ -179,7 +194,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The rejection that the client gets.
-    pub fn decide(&self, mut held: Held, env: &mut dyn Env) -> Result<Forward, Rejection> {
+    pub fn decide(&self, mut held: Box<Held>, env: &mut dyn Env) -> Result<Forward, Rejection> {
         let bytes = u64::try_from(held.members.len()).unwrap_or(u64::MAX);
         env.record(self.core.body_bytes, bytes);
         held.members.finish()?;

@@ -3,7 +3,7 @@
 use crate::active::Active;
 use crate::apply;
 use crate::host::{self, Buffer, Map};
-use ipp_pipeline::{Ending, Held, Pipeline, Progress, Rejection, Routed, Verdict};
+use ipp_pipeline::{Ending, Entered, Held, Pipeline, Progress, Rejection, Routed};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -49,7 +49,7 @@ impl Stream {
     }
 
     /// The body is complete: decides, and applies the decision.
-    fn decide(&mut self, held: Held) -> Action {
+    fn decide(&mut self, held: Box<Held>) -> Action {
         let result = self.active.pipeline.decide(held, &mut self.active.env());
         let forward = match result {
             Ok(forward) => forward,
@@ -75,18 +75,17 @@ impl HttpContext for Stream {
             return self.reject(&Rejection::new(431, "other", "the request has too many headers"));
         };
         let pipeline = &self.active.pipeline;
-        let (removals, verdict) = pipeline.enter(headers.iter(), end_of_stream);
+        let (removals, entered) = pipeline.enter(headers.iter(), end_of_stream);
         if apply::headers(Map::Request, pipeline.request_headers(), &removals).is_err() {
             return self.reject(&Rejection::internal("the request's headers could not be edited"));
         }
-        match verdict {
-            Ok(held) => {
-                self.phase = Phase::Reading { held: Box::new(held), read: 0 };
+        match entered {
+            Entered::Hold(held) => {
+                self.phase = Phase::Reading { held, read: 0 };
                 Action::Pause
             }
-            Err(Verdict::Reject(rejection)) => self.reject(&rejection),
-            Err(Verdict::Pass(pass)) => self.release(Pipeline::ending_of(pass)),
-            Err(Verdict::Hold) => Action::Continue,
+            Entered::Reject(rejection) => self.reject(&rejection),
+            Entered::Pass(pass) => self.release(Pipeline::ending_of(pass)),
         }
     }
 
@@ -110,7 +109,7 @@ impl HttpContext for Stream {
             }
         }
         if end_of_stream {
-            return self.decide(*held);
+            return self.decide(held);
         }
         self.phase = Phase::Reading { held, read: size.max(read) };
         Action::Pause
@@ -119,7 +118,7 @@ impl HttpContext for Stream {
     /// With trailers no body callback says that the body has ended: this one does.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         match std::mem::replace(&mut self.phase, Phase::Replied) {
-            Phase::Reading { held, .. } => self.decide(*held),
+            Phase::Reading { held, .. } => self.decide(held),
             other => {
                 self.phase = other;
                 Action::Continue

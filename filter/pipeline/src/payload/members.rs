@@ -130,8 +130,8 @@ impl Members {
         self.fields.get(field.0).map_or(Value::Absent, Captured::value)
     }
 
-    /// The byte ranges in the body where the field's value stands.
-    pub(crate) fn spans(&self, field: FieldId) -> &[std::ops::Range<usize>] {
+    /// The byte ranges in the body where the field's value stands: more than one only for allowed duplicates.
+    pub fn spans(&self, field: FieldId) -> &[std::ops::Range<usize>] {
         self.fields.get(field.0).map_or(&[], |captured| &captured.spans)
     }
 

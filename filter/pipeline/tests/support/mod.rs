@@ -10,7 +10,7 @@
 
 use ipp_pipeline::config::{BuildInfo, ConfigErrors, load};
 use ipp_pipeline::plugin::{HeaderEdit, Registry, Splice};
-use ipp_pipeline::{Env, HeaderTable, MetricId, Pipeline, Progress, Rejection, Routed, Verdict, stock};
+use ipp_pipeline::{Entered, Env, HeaderTable, MetricId, Pipeline, Progress, Rejection, Routed, stock};
 use std::collections::BTreeMap;
 
 pub const INFO: BuildInfo = BuildInfo { commit: "c0ffee", build_ref: "1.2.3" };
@@ -99,14 +99,14 @@ pub fn send(pipeline: &Pipeline, headers: &[(&str, &str)], body: &str) -> Outcom
         body: body.to_owned(),
         content_length: None,
         rejection: None,
-        held: entered.is_ok(),
+        held: matches!(entered, Entered::Hold(_)),
         routed: Routed::default(),
         metrics: BTreeMap::new(),
     };
     match entered {
-        Err(Verdict::Reject(rejection)) => outcome.rejection = Some(rejection),
-        Err(_) => {}
-        Ok(mut held) => match pipeline.feed(&mut held, body.as_bytes()) {
+        Entered::Reject(rejection) => outcome.rejection = Some(rejection),
+        Entered::Pass(_) => {}
+        Entered::Hold(mut held) => match pipeline.feed(&mut held, body.as_bytes()) {
             Progress::Reject(rejection) => outcome.rejection = Some(rejection),
             Progress::Bypass => {}
             Progress::More => match pipeline.decide(held, &mut env) {
