@@ -32,7 +32,7 @@ impl Outcome {
 /// The tiers to run, always in their own order: a later one is of little use when an earlier one fails.
 pub fn select(named: &[Tier], with_envoy: bool) -> Result<Vec<Tier>> {
     let wanted = |tier: &Tier| named.is_empty() || named.contains(tier);
-    let allowed = |tier: &Tier| with_envoy || !tier.needs_module();
+    let allowed = |tier: &Tier| with_envoy || !tier.needs_envoy();
     let tiers: Vec<Tier> = Tier::ALL.into_iter().filter(|tier| wanted(tier) && allowed(tier)).collect();
     if tiers.is_empty() {
         return Err(Stop::usage("nothing is left to run: --no-envoy leaves out the tiers that were named"));
@@ -95,13 +95,13 @@ mod tests {
 
     #[test]
     fn tiers_run_in_their_own_order() {
-        assert_eq!(names(&[], true), ["fmt", "lint", "unit", "module", "envoy", "docs"]);
+        assert_eq!(names(&[], true), ["fmt", "lint", "unit", "module", "harness", "envoy", "docs"]);
         assert_eq!(names(&[Tier::Docs, Tier::Fmt], true), ["fmt", "docs"]);
     }
 
     #[test]
-    fn without_envoy_neither_it_nor_the_module_runs() {
-        assert_eq!(names(&[], false), ["fmt", "lint", "unit", "docs"]);
+    fn without_envoy_all_others_run() {
+        assert_eq!(names(&[], false), ["fmt", "lint", "unit", "module", "harness", "docs"]);
         assert_eq!(select(&[Tier::Envoy], false).expect_err("empty").code, crate::stop::USAGE);
     }
 

@@ -19,7 +19,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "[--once] [--port N] [--config FILE]",
         "build all, get Envoy, start the demo; --once: ask and leave",
     ),
-    ("test", "[--no-envoy] [TIER...]", "run the test tiers: fmt lint unit module envoy docs"),
+    ("test", "[--no-envoy] [TIER...]", "run the test tiers: fmt lint unit module harness envoy docs"),
     ("module", "[--package NAME]", "build the module for Envoy: target/ipp/ipp.wasm"),
     ("envoy", "", "find Envoy, or fetch the pinned one, and print where it is"),
     ("bench", "[ARGS...]", "measure the module in Envoy; ARGS go to ipp-bench"),

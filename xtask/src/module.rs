@@ -17,6 +17,9 @@ pub const STOCK: &str = "ipp-module";
 /// The example of a module with one's own plugins.
 pub const CUSTOM: &str = "custom-plugin";
 
+/// A module that crashes when told to, for tests.
+pub const TRAP: &str = "trap-module";
+
 /// Envoy's WebAssembly engine has both; without them scanning a body takes several times as long.
 const FEATURES: &str = "-Ctarget-feature=+simd128,+bulk-memory";
 

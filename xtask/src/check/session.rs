@@ -13,11 +13,14 @@ use crate::{envoy, module, toolchain};
 
 const HARNESS: &str = "ipp-testharness";
 
-/// The harness's test files with this prefix need neither a module nor an Envoy.
+/// The harness's test files with this prefix need no Envoy.
 const NATIVE: &str = "native";
 
 /// The modules' packages: checked natively, but linked for WebAssembly only.
-const MODULES: [&str; 2] = [module::STOCK, module::CUSTOM];
+const MODULES: [&str; 3] = [module::STOCK, module::CUSTOM, module::TRAP];
+
+/// Where the harness finds them, in the same order.
+const VARIABLES: [&str; 3] = ["IPP_MODULE", "IPP_CUSTOM_MODULE", "IPP_TRAP_MODULE"];
 
 pub struct Session<'a> {
     workspace: &'a Workspace,
@@ -44,6 +47,7 @@ impl<'a> Session<'a> {
             ),
             Tier::Unit => self.unit(&mut counts),
             Tier::Module => self.build_modules(&mut counts).map(|_| ()),
+            Tier::Harness => self.harness(&mut counts),
             Tier::Envoy => self.envoy(&mut counts),
             Tier::Docs => documents::check(self.workspace).map(|ok| counts += Counts::one(ok)),
         };
@@ -58,40 +62,48 @@ impl<'a> Session<'a> {
         if status.success() { Ok(()) } else { Err(Stop::new("the check failed").help(help)) }
     }
 
-    /// All three run even if one fails, because each says something of its own.
     fn unit(&self, counts: &mut Counts) -> Result<()> {
         let mut packages = self.test_command(&["--workspace", "--exclude", HARNESS]);
         for name in MODULES {
             packages.args(["--exclude", name]);
         }
-        let mut harness = self.test_command(&["--package", HARNESS, "--lib", "--bins"]);
-        for name in self.harness_tests()?.iter().filter(|name| name.starts_with(NATIVE)) {
-            harness.args(["--test", name]);
-        }
+        run_counted(packages, counts, &mut stdout())
+    }
+
+    /// Both run even if one fails, because each says something of its own.
+    fn harness(&mut self, counts: &mut Counts) -> Result<()> {
+        let mut tests = self.harness_command(|name| name.starts_with(NATIVE))?;
+        tests.args(["--lib", "--bins"]);
         let examples = self.test_command(&["--package", HARNESS, "--doc"]);
-        let ended = [packages, harness, examples].map(|command| run_counted(command, counts, &mut stdout()));
+        let ended = [tests, examples].map(|command| run_counted(command, counts, &mut stdout()));
         ended.into_iter().collect()
     }
 
     fn envoy(&mut self, counts: &mut Counts) -> Result<()> {
-        // The tier for the modules counts them; here they are only needed.
-        let modules = self.build_modules(&mut Counts::default())?;
+        let mut command = self.harness_command(|name| !name.starts_with(NATIVE))?;
         let envoy = envoy::find(self.workspace)?;
         println!("Envoy {} at {} ({})", envoy.version, envoy.path.display(), envoy.origin);
+        command.env("IPP_ENVOY", &envoy.path);
+        run_counted(command, counts, &mut stdout())
+    }
+
+    /// A run of some of the harness's test files, which find the modules by these variables.
+    fn harness_command(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Command> {
+        // The tier for the modules counts them; here they are only needed.
+        let modules = self.build_modules(&mut Counts::default())?;
         let mut command = self.test_command(&["--package", HARNESS]);
         let tests = self.harness_tests()?;
-        let mut names = tests.iter().filter(|name| !name.starts_with(NATIVE)).peekable();
+        let mut names = tests.iter().filter(|name| wanted(name)).peekable();
         if names.peek().is_none() {
-            return Err(Stop::new("there are no tests for Envoy in testharness/tests"));
+            return Err(Stop::new("there are no such tests in testharness/tests"));
         }
         for name in names {
             command.args(["--test", name]);
         }
-        for (variable, path) in ["IPP_MODULE", "IPP_CUSTOM_MODULE"].iter().zip(&modules) {
+        for (variable, path) in VARIABLES.iter().zip(&modules) {
             command.env(variable, path);
         }
-        command.env("IPP_ENVOY", &envoy.path);
-        run_counted(command, counts, &mut stdout())
+        Ok(command)
     }
 
     fn build_modules(&mut self, counts: &mut Counts) -> Result<Vec<PathBuf>> {

@@ -6,12 +6,14 @@ pub enum Tier {
     Lint,
     Unit,
     Module,
+    Harness,
     Envoy,
     Docs,
 }
 
 impl Tier {
-    pub const ALL: [Self; 6] = [Self::Fmt, Self::Lint, Self::Unit, Self::Module, Self::Envoy, Self::Docs];
+    pub const ALL: [Self; 7] =
+        [Self::Fmt, Self::Lint, Self::Unit, Self::Module, Self::Harness, Self::Envoy, Self::Docs];
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tier| tier.name() == name)
@@ -23,6 +25,7 @@ impl Tier {
             Self::Lint => "lint",
             Self::Unit => "unit",
             Self::Module => "module",
+            Self::Harness => "harness",
             Self::Envoy => "envoy",
             Self::Docs => "docs",
         }
@@ -32,15 +35,16 @@ impl Tier {
         match self {
             Self::Fmt => "the code is formatted",
             Self::Lint => "clippy finds nothing",
-            Self::Unit => "unit and native tests, examples in the documentation",
+            Self::Unit => "unit tests, examples in the documentation",
             Self::Module => "the modules build for WebAssembly",
+            Self::Harness => "the harness, and the filter in an emulated Envoy",
             Self::Envoy => "the modules in a real Envoy",
             Self::Docs => "what the documents point at exists",
         }
     }
 
-    pub fn needs_module(self) -> bool {
-        matches!(self, Self::Module | Self::Envoy)
+    pub fn needs_envoy(self) -> bool {
+        self == Self::Envoy
     }
 }
 
