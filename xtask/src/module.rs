@@ -1,5 +1,7 @@
 //! Builds a module: a cdylib package compiled for wasm32-wasip1, copied to where Envoy and the tests take it from.
 
+mod exports;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, package: &str) -> Res
         Stop::file("read", &made, &error)
             .help(format!("the package {package} must be a cdylib (`[lib] crate-type = [\"cdylib\"]`)"))
     })?;
+    let bytes = exports::prune(&bytes).map_err(|why| Stop::new(format!("{}: {why}", made.display())))?;
     let path = workspace.output()?.join(file_name(package));
     replace_file(&path, &bytes)?;
     Ok(Built {

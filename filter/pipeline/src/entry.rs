@@ -36,13 +36,13 @@ struct Facts {
     content_length: Option<u64>,
 }
 
-/// Reads a request's headers once. Says besides whether the client gave the body's length.
+/// Reads a request's headers once. Says besides how long the client says the body is.
 pub(crate) fn enter<'h>(
     table: &HeaderTable,
     options: &Options,
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
     end_of_stream: bool,
-) -> (Head, Verdict, bool) {
+) -> (Head, Verdict, Option<u64>) {
     let mut head = Head::default();
     let mut facts = Facts::default();
     for (name, value) in headers {
@@ -50,7 +50,7 @@ pub(crate) fn enter<'h>(
         head.take(table, name, value);
     }
     let verdict = judge(options, &head, &facts, end_of_stream);
-    (head, verdict, facts.content_length.is_some())
+    (head, verdict, facts.content_length)
 }
 
 impl Facts {

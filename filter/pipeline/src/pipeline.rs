@@ -104,9 +104,17 @@ impl CoreMetrics {
 #[derive(Debug)]
 pub struct Held {
     head: Head,
-    /// The client sent a content-length, which has to stay true.
-    has_length: bool,
+    /// The client's content-length. It has to stay true.
+    content_length: Option<u64>,
     members: Members,
+}
+
+impl Held {
+    /// Whether the whole body was read, going by its content-length. Envoy's codecs hold a client to it, so
+    /// that one need not wait for the end of the stream, which HTTP/1 tells apart from the last bytes.
+    pub fn is_complete(&self) -> bool {
+        self.content_length.is_some_and(|length| u64::try_from(self.members.len()) == Ok(length))
+    }
 }
 
 /// What is to be done with a request after its headers.
@@ -161,7 +169,7 @@ impl Pipeline {
         headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
         end_of_stream: bool,
     ) -> (Vec<HeaderEdit>, Entered) {
-        let (mut head, verdict, has_length) =
+        let (mut head, verdict, content_length) =
             entry::enter(&self.request_headers, &self.options, headers, end_of_stream);
         let owned = std::mem::take(&mut head.owned_present);
         let removals = owned.into_iter().map(|header| HeaderEdit { header, value: None }).collect();
@@ -169,7 +177,7 @@ impl Pipeline {
             Verdict::Pass(pass) => Entered::Pass(pass),
             Verdict::Reject(rejection) => Entered::Reject(rejection),
             Verdict::Hold => {
-                Entered::Hold(Box::new(Held { head, has_length, members: Members::new(&self.wanted) }))
+                Entered::Hold(Box::new(Held { head, content_length, members: Members::new(&self.wanted) }))
             }
         };
         (removals, entered)
@@ -210,7 +218,7 @@ impl Pipeline {
         request.count(self.core.success);
 
         let (headers, body, state) = request.finish(|field| self.wanted.name(field).to_owned());
-        let content_length = (held.has_length && !body.is_empty()).then(|| {
+        let content_length = (held.content_length.is_some() && !body.is_empty()).then(|| {
             body.iter().fold(held.members.len(), |length, splice| {
                 length.saturating_sub(splice.range.len()).saturating_add(splice.bytes.len())
             })

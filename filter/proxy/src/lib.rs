@@ -23,6 +23,18 @@ macro_rules! export {
     };
 }
 
+/// The callbacks that this crate acts on. The SDK exports all there are, and Envoy crosses into the VM for each
+/// one that is exported, wanted or not; `cargo xtask module` takes the others out of the module by this list.
+#[used]
+#[cfg_attr(target_arch = "wasm32", unsafe(link_section = "ipp.callbacks"))]
+static CALLBACKS: [u8; LIST.len()] = match LIST.as_bytes().first_chunk() {
+    Some(list) => *list,
+    None => [0; LIST.len()],
+};
+
+const LIST: &str = "proxy_on_context_create proxy_on_configure proxy_on_delete proxy_on_request_headers \
+                    proxy_on_request_body proxy_on_request_trailers proxy_on_response_headers";
+
 /// Registers the filter with the host. Called once for each VM, by [`export!`].
 #[doc(hidden)]
 pub fn start(registry: fn() -> Registry) {

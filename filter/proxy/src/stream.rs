@@ -108,7 +108,7 @@ impl HttpContext for Stream {
                 Progress::Reject(rejection) => return self.reject(&rejection),
             }
         }
-        if end_of_stream {
+        if end_of_stream || held.is_complete() {
             return self.decide(held);
         }
         self.phase = Phase::Reading { held, read: size.max(read) };
@@ -138,9 +138,11 @@ impl HttpContext for Stream {
         }
         Action::Continue
     }
+}
 
-    /// Runs exactly once for every stream, however it ended.
-    fn on_log(&mut self) {
+/// The host deletes every stream's context exactly once, however the stream ended.
+impl Drop for Stream {
+    fn drop(&mut self) {
         if matches!(self.phase, Phase::Reading { .. }) {
             self.active.pipeline.count_ending(Ending::Aborted, &mut self.active.env());
         }
