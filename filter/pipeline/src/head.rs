@@ -33,12 +33,26 @@ const FRAMING: &[&str] = &[
     "upgrade",
 ];
 
+/// Whether a header of that name can exist.
+fn check_name(name: &str) -> Result<(), String> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err(format!("{name:?} is not a header name"));
+    }
+    Ok(())
+}
+
+/// Whether a plugin, or the configuration, can decide on a header of that name.
+pub(crate) fn check_editable(name: &str) -> Result<(), String> {
+    if FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
+        return Err(format!("{name:?} frames the message and cannot be changed"));
+    }
+    check_name(name)
+}
+
 impl HeaderTable {
     fn add(&mut self, name: &str) -> Result<&mut Known, String> {
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(token) {
-            return Err(format!("{name:?} is not a header name"));
-        }
+        check_name(name)?;
         let name = name.to_ascii_lowercase();
         if let Some(at) = self.0.iter().position(|known| known.name == name) {
             return self.0.get_mut(at).ok_or_else(String::new);
@@ -60,18 +74,14 @@ impl HeaderTable {
 
     /// Declares that a header is set or removed, whatever the other side sent under its name.
     pub(crate) fn owns(&mut self, name: &str) -> Result<HeaderId, String> {
-        if FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
-            return Err(format!("{name:?} frames the message and cannot be set by a plugin"));
-        }
+        check_editable(name)?;
         self.add(name)?.owned = true;
         Ok(self.id(name))
     }
 
     /// Declares that a header may be changed, without a claim to what the other side sends under its name.
     pub(crate) fn edits(&mut self, name: &str) -> Result<HeaderId, String> {
-        if FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
-            return Err(format!("{name:?} frames the message and cannot be changed by a plugin"));
-        }
+        check_editable(name)?;
         self.add(name)?;
         Ok(self.id(name))
     }

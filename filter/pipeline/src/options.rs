@@ -1,6 +1,7 @@
 //! The section `proxyWasm` of a configuration: what only this product has.
 
 use crate::config::{Invalid, Object, View};
+use crate::head::check_editable;
 use crate::payload::DuplicateKeys;
 use crate::reject::ErrorStyle;
 
@@ -89,7 +90,11 @@ impl Options {
             }
         }
         for name in elements(&object, "ownedHeaders") {
-            options.owned_headers.extend(name.text().ok().map(str::to_owned));
+            let Ok(text) = name.text() else { continue };
+            match check_editable(text) {
+                Ok(()) => options.owned_headers.push(text.to_owned()),
+                Err(why) => drop(name.invalid(why)),
+            }
         }
         if let Some(body) = object.get("requestBody") {
             options.read_body(&body).ok();

@@ -10,7 +10,7 @@ use crate::payload::{Members, Wanted};
 use crate::plugin::{
     HeaderEdit, ProfilePicker, Request, RequestPlugin, Response, ResponseHeadersPlugin, Splice,
 };
-use crate::reject::{CODES, Rejection, Reply};
+use crate::reject::{CODES, OTHER, Rejection, Reply};
 use crate::state::State;
 use std::rc::Rc;
 
@@ -80,15 +80,18 @@ pub(crate) struct CoreMetrics {
 }
 
 impl CoreMetrics {
-    pub(crate) fn define(metrics: &mut Metrics, info: BuildInfo) -> Self {
+    pub(crate) fn define(metrics: &mut Metrics, codes: &[&'static str], info: BuildInfo) -> Self {
         let mut counter =
             |name: &str, labels: &[(&str, &str)]| metrics.define(MetricKind::Counter, name, labels);
         let success = counter("ipp_success_total", &[]);
         let endings = ENDINGS
             .map(|(ending, label)| (ending, counter("ipp_requests_total", &[("outcome", label)])))
             .to_vec();
-        let rejections =
-            CODES.iter().map(|code| (*code, counter("ipp_rejections_total", &[("code", code)]))).collect();
+        let rejections = CODES
+            .iter()
+            .chain(codes)
+            .map(|code| (*code, counter("ipp_rejections_total", &[("code", code)])))
+            .collect();
         let labels = [("commit", info.commit), ("build_ref", info.build_ref)];
         Self {
             info: metrics.define(MetricKind::Gauge, "ipp_info", &labels),
@@ -211,6 +214,7 @@ impl Pipeline {
         let mut clock = request.now_ns();
         run(&mut request, &mut clock, &self.parts.pre)?;
         let index = self.parts.picker.pick(&mut request, &self.parts.names)?;
+        clock = request.now_ns();
         let Some(profile) = self.parts.profiles.get(index) else {
             return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
         };
@@ -265,7 +269,7 @@ impl Pipeline {
     /// Turns a refusal into the reply of the configured shape, and counts it.
     pub fn reply(&self, rejection: &Rejection, env: &mut dyn Env) -> Reply {
         let code = |code: &str| self.core.rejections.iter().find(|(known, _)| *known == code);
-        if let Some((_, metric)) = code(rejection.code).or_else(|| code("other")) {
+        if let Some((_, metric)) = code(rejection.code).or_else(|| code(OTHER)) {
             env.add(*metric, 1);
         }
         Reply::new(rejection, self.options.errors)

@@ -16,7 +16,7 @@ pub struct Rejection {
     pub param: Option<&'static str>,
 }
 
-/// The codes that the pipeline itself gives. A plugin may declare more.
+/// The codes that the filter itself gives. A plugin may declare more.
 pub(crate) const CODES: &[&str] = &[
     "invalid_json",
     "invalid_utf8",
@@ -28,9 +28,13 @@ pub(crate) const CODES: &[&str] = &[
     "invalid_model",
     "invalid_header_value",
     "model_not_found",
+    "too_many_headers",
     "internal_error",
-    "other",
+    OTHER,
 ];
+
+/// The label of codes that nobody declared.
+pub(crate) const OTHER: &str = "other";
 
 impl Rejection {
     /// A refusal with a status, a code and a message.
@@ -57,6 +61,11 @@ impl Rejection {
             "invalid_header_value",
             "a field that becomes a header has control characters or more than 8192 bytes",
         )
+    }
+
+    /// The host cannot hand over so many headers. What cannot be looked at cannot be trusted either.
+    pub fn too_many_headers() -> Self {
+        Self::new(431, "too_many_headers", "the request has too many headers")
     }
 
     /// Something that should not happen did; the client is not at fault.

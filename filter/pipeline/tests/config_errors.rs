@@ -83,8 +83,13 @@ fn the_envelope() {
             .replace("profiles (line 1, column 1)", "document (line 1, column 1)")
     );
     assert!(all("a: [").contains("neither YAML nor JSON"), "{}", all("a: ["));
-    assert!(all("# only a comment").contains("found nothing"), "{}", all("# only a comment"));
-    assert!(all("null").contains("found nothing"));
+    for empty in ["# only a comment", "null"] {
+        assert_eq!(
+            all(empty),
+            "the PayloadProcessorConfig has 1 error\n  1. document: found nothing, expected a PayloadProcessorConfig"
+        );
+    }
+    assert!(all("\u{1}").contains("google.protobuf.StringValue"), "{}", all("\u{1}"));
     assert!(all("[]").contains("found an empty list, expected a map"));
     assert!(
         all("apiVersion: !x y").contains("neither YAML nor JSON")
@@ -141,17 +146,19 @@ fn parameters() {
     );
     assert_eq!(
         with("{fieldName: 5, headerName: 'a b'}"),
-        ["plugins[0].parameters.fieldName (line 5, column 27): found 5, expected a string that is not empty"]
+        [
+            "plugins[0].parameters.fieldName (line 5, column 27): found 5, expected a string that is not empty",
+            "plugins[0].parameters.headerName (line 5, column 42): \"a b\" is not a header name",
+        ]
     );
     assert_eq!(
         with("{fieldName: a, headerName: 'a b'}"),
-        ["plugins[0].parameters (line 5, column 15): headerName: \"a b\" is not a header name"]
+        ["plugins[0].parameters.headerName (line 5, column 42): \"a b\" is not a header name"]
     );
     assert_eq!(
         with("{fieldName: a, headerName: Content-Length}"),
         [
-            "plugins[0].parameters (line 5, column 15): headerName: \"Content-Length\" frames the message and cannot be \
-          set by a plugin"
+            "plugins[0].parameters.headerName (line 5, column 42): \"Content-Length\" frames the message and cannot be changed"
         ]
     );
     for absent in ["", "null", "{}"] {
@@ -321,7 +328,6 @@ fn the_section_of_this_product() {
     assert_eq!(
         found,
         [
-            "proxyWasm (line 7, column 3): ownedHeaders: \"host\" frames the message and cannot be set by a plugin",
             "proxyWasm.paths[0] (line 7, column 11): found \"v1\", expected a path that begins with \"/\"",
             "proxyWasm.requestBody.maxBytes (line 8, column 27): found 0, expected a whole number from 1 to 1073741824",
             "proxyWasm.requestBody.tooLarge (line 8, column 40): found \"rejct\", expected reject or bypass; did you mean \
@@ -329,6 +335,7 @@ fn the_section_of_this_product() {
             "proxyWasm.requestBody.max (line 8, column 47): unknown field \"max\", expected one of maxBytes, tooLarge, \
              duplicateKeys, encoded",
             "proxyWasm.errors (line 9, column 11): found \"json\", expected openai or upstream",
+            "proxyWasm.ownedHeaders[0] (line 10, column 18): \"host\" frames the message and cannot be changed",
             "proxyWasm.seed (line 11, column 9): found -1, expected a whole number from 0 to 18446744073709551615",
         ]
     );

@@ -47,7 +47,10 @@ impl RootContext for Root {
         let text = match bytes.map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(error)) => {
-                log::error!("configuration refused: it is not UTF-8: {error}");
+                log::error!(
+                    "configuration refused: it is not text ({error}); the filter's `configuration` has to be a \
+                     google.protobuf.StringValue"
+                );
                 return false;
             }
             Err(refused) => {

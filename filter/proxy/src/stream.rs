@@ -71,8 +71,7 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let Ok(headers) = host::headers(Map::Request) else {
-            // More headers than the ABI can carry. What cannot be looked at cannot be trusted either.
-            return self.reject(&Rejection::new(431, "other", "the request has too many headers"));
+            return self.reject(&Rejection::too_many_headers());
         };
         let pipeline = &self.active.pipeline;
         let (removals, entered) = pipeline.enter(headers.iter(), end_of_stream);

@@ -105,6 +105,11 @@ impl<'de> Visitor<'de> for Tree {
         Ok(Node::Null)
     }
 
+    // A document of comments only.
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
     fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
         Ok(Node::Bool(value))
     }

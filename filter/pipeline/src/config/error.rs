@@ -73,13 +73,15 @@ impl<'a> Sink<'a> {
 
     /// The value, unless anything was reported.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, ConfigErrors> {
+        if self.errors.borrow().is_empty() { Ok(value) } else { Err(self.into_errors()) }
+    }
+
+    /// What was reported.
+    pub(crate) fn into_errors(self) -> ConfigErrors {
         let mut errors = self.errors.into_inner();
-        if errors.is_empty() {
-            return Ok(value);
-        }
         // Plugins are built before profiles are resolved; a reader goes from top to bottom.
         errors.sort_by_key(|error| (error.line, error.column));
-        Err(ConfigErrors(errors))
+        ConfigErrors(errors)
     }
 }
 

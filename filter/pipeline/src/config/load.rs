@@ -66,6 +66,10 @@ const UPSTREAM_TYPES: &[&str] = &[
     "weighted-random-picker",
 ];
 
+/// Envoy hands over a configuration of another type than a string as it is encoded.
+const STRING_VALUE: &str = "; it has control characters: the filter's `configuration` has to be a \
+                            google.protobuf.StringValue, not a Struct";
+
 /// What a module reports about itself.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildInfo {
@@ -90,6 +94,7 @@ pub(super) struct Declared {
     pub(super) request_headers: HeaderTable,
     pub(super) response_headers: HeaderTable,
     pub(super) metrics: Metrics,
+    pub(super) rejection_codes: Vec<&'static str>,
 }
 
 impl Declared {
@@ -99,6 +104,7 @@ impl Declared {
             request_headers: &mut self.request_headers,
             response_headers: &mut self.response_headers,
             metrics: &mut self.metrics,
+            rejection_codes: &mut self.rejection_codes,
         }
     }
 }
@@ -110,27 +116,20 @@ impl Declared {
 pub fn load(text: &str, registry: &Registry, info: BuildInfo) -> Result<Pipeline, ConfigErrors> {
     let text = if text.trim().is_empty() { DEFAULT_CONFIG } else { text };
     let sink = Sink::new(text);
-    let node = match parse(text) {
-        Ok(node) => node,
-        Err(error) => {
-            sink.push(&[], error.position, format!("neither YAML nor JSON: {}", error.message));
-            Node::Null
+    match parse(text) {
+        Ok(Node::Null) => sink.push(&[], None, format!("found nothing, expected a {KIND}")),
+        Ok(node) => {
+            if let Ok(pipeline) = compile(&View::root(&node, &sink), registry, info) {
+                return sink.finish(pipeline);
+            }
         }
-    };
-    let pipeline = match (&node, compile(&View::root(&node, &sink), registry, info)) {
-        (Node::Null, _) | (_, Err(Invalid)) => None,
-        (_, Ok(pipeline)) => Some(pipeline),
-    };
-    match sink.finish(pipeline)? {
-        Some(pipeline) => Ok(pipeline),
-        // Nothing in the text, yet something in it: a comment, or `null`.
-        None => Err(ConfigErrors(vec![super::ConfigError {
-            path: String::new(),
-            line: None,
-            column: None,
-            message: format!("found nothing, expected a {KIND}"),
-        }])),
+        Err(error) => {
+            let control = text.chars().any(|letter| letter.is_control() && !letter.is_whitespace());
+            let hint = if control { STRING_VALUE } else { "" };
+            sink.push(&[], error.position, format!("neither YAML nor JSON: {}{hint}", error.message));
+        }
     }
+    Err(sink.into_errors())
 }
 
 fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipeline, Invalid> {
@@ -155,14 +154,11 @@ fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipe
     let parts = resolver.resolve(&document);
     let options = options.unwrap_or_default();
     declared.wanted.set_duplicates(options.duplicate_keys);
-    if let Some(section) = document.get("proxyWasm") {
-        for name in &options.owned_headers {
-            if let Err(message) = declared.request_headers.owns(name) {
-                section.invalid(format!("ownedHeaders: {message}"));
-            }
-        }
+    for name in &options.owned_headers {
+        // Names that cannot be owned were reported when the section was read.
+        declared.request_headers.owns(name).ok();
     }
-    let core = CoreMetrics::define(&mut declared.metrics, info);
+    let core = CoreMetrics::define(&mut declared.metrics, &declared.rejection_codes, info);
     parts.map(|parts| Pipeline {
         wanted: declared.wanted,
         request_headers: declared.request_headers,

@@ -32,6 +32,7 @@ pub struct Build<'a> {
     pub(crate) request_headers: &'a mut HeaderTable,
     pub(crate) response_headers: &'a mut HeaderTable,
     pub(crate) metrics: &'a mut Metrics,
+    pub(crate) rejection_codes: &'a mut Vec<&'static str>,
 }
 
 impl Build<'_> {
@@ -89,5 +90,11 @@ impl Build<'_> {
             Some((_, value)) => Err(format!("{value:?} cannot be a metric label")),
             None => Ok(self.metrics.define(MetricKind::Counter, name, labels)),
         }
+    }
+
+    /// Declares a code of the plugin's own rejections, so that `ipp_rejections_total` has a series for it. One
+    /// that is not declared is counted as `other`.
+    pub fn rejection_code(&mut self, code: &'static str) {
+        self.rejection_codes.push(code);
     }
 }

@@ -36,14 +36,14 @@ parameters:
 ",
     build: |parameters, build| {
         let field_name = parameters.required_text("fieldName");
-        let header_name = parameters.required_text("headerName");
-        let (field_name, header_name) = (field_name?, header_name?);
+        let header_name = parameters.require("headerName");
+        let header =
+            header_name.and_then(|name| build.owns_header(name.text()?).map_err(|why| name.invalid(why)));
+        let (field_name, header) = (field_name?, header?);
         let invalid = |message: String| parameters.invalid(message);
         let labels = [("field", field_name)];
         Ok(Plugin::new().request(BodyFieldToHeader {
-            header: build
-                .owns_header(header_name)
-                .map_err(|why| parameters.invalid(format!("headerName: {why}")))?,
+            header,
             field: build.field(field_name),
             is_model: field_name == "model",
             not_found: build.counter("ipp_body_field_not_found_total", &labels).map_err(invalid)?,
