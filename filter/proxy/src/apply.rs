@@ -27,6 +27,11 @@ pub(crate) fn headers(map: Map, names: &HeaderTable, edits: &[HeaderEdit]) -> Re
     Ok(())
 }
 
+/// Removes every header that this filter decides on. A server may merge trailers into the headers.
+pub(crate) fn strip(map: Map, names: &HeaderTable) -> Result<(), Refused> {
+    names.owned().try_for_each(|name| host::remove_header(map, name))
+}
+
 /// Envoy replaces the start of a body and nothing further in: everything up to the last change is read,
 /// changed, and put back.
 fn body(splices: &[Splice]) -> Result<(), Refused> {

@@ -16,6 +16,7 @@ type Result<T> = std::result::Result<T, Refused>;
 #[repr(u32)]
 pub(crate) enum Map {
     Request = 0,
+    RequestTrailers = 1,
     Response = 2,
 }
 

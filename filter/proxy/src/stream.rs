@@ -116,6 +116,10 @@ impl HttpContext for Stream {
 
     /// With trailers no body callback says that the body has ended: this one does.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        let pipeline = &self.active.pipeline;
+        if apply::strip(Map::RequestTrailers, pipeline.request_headers()).is_err() {
+            return self.reject(&Rejection::internal("the request's trailers could not be edited"));
+        }
         match std::mem::replace(&mut self.phase, Phase::Replied) {
             Phase::Reading { held, .. } => self.decide(held),
             other => {
