@@ -60,13 +60,15 @@ impl Facts {
             7 if name == b"upgrade" => self.upgrade = true,
             12 if name == b"content-type" => {
                 self.content_types = self.content_types.saturating_add(1);
-                self.json |= is_json(value);
+                // Envoy joins repeated fields with commas.
+                self.json |= value.split(|byte| *byte == b',').any(is_json);
             }
             14 if name == b"content-length" => {
                 self.content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
             }
             16 if name == b"content-encoding" => {
-                self.encoded |= !value.trim_ascii().eq_ignore_ascii_case(b"identity");
+                let mut codings = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                self.encoded |= !codings.all(|coding| coding.eq_ignore_ascii_case(b"identity"));
             }
             _ => {}
         }
@@ -133,7 +135,9 @@ mod tests {
             &[("content-type", "Application/JSON; charset=utf-8")],
             &[("content-type", "application/vnd.api+json")],
             &[("content-type", "text/plain"), ("content-type", "application/json")],
+            &[("content-type", "text/plain,application/json; charset=utf-8")],
             &[("content-encoding", "identity")],
+            &[("content-encoding", "identity, Identity")],
             &[("content-length", "8388608")],
             &[(":method", "PUT")],
             &[(":method", "PATCH")],
