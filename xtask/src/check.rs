@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn tiers_run_in_their_own_order() {
-        assert_eq!(names(&[], true), ["fmt", "lint", "unit", "module", "harness", "envoy", "docs"]);
+        assert_eq!(names(&[], true), ["fmt", "lint", "unit", "module", "harness", "envoy", "replay", "docs"]);
         assert_eq!(names(&[Tier::Docs, Tier::Fmt], true), ["fmt", "docs"]);
     }
 

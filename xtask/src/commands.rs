@@ -19,9 +19,14 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "[--once] [--port N] [--config FILE]",
         "build all, get Envoy, start the demo; --once: ask and leave",
     ),
-    ("test", "[--no-envoy] [TIER...]", "run the test tiers: fmt lint unit module harness envoy docs"),
+    ("test", "[--no-envoy] [TIER...]", "run the test tiers: fmt lint unit module harness envoy replay docs"),
     ("module", "[--package NAME]", "build the module for Envoy: target/ipp/ipp.wasm"),
     ("envoy", "", "find Envoy, or fetch the pinned one, and print where it is"),
+    (
+        "replay",
+        "[PATHS...] [ARGS...]",
+        "replay recordings; ARGS go to ipp-replay, --engine is wasm by default",
+    ),
     ("bench", "[ARGS...]", "measure the module in Envoy; ARGS go to ipp-bench"),
     ("help", "", "print this list"),
 ];
@@ -55,6 +60,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         }
         "up" => up(parser),
         "test" => test(parser),
+        "replay" => launch::replay(&Workspace::find()?, parser.raw_args()?),
         "bench" => launch::bench(&Workspace::find()?, parser.raw_args()?),
         other => Err(Stop::usage(format!("there is no command `{other}`")).help(suggestion(
             other,
@@ -181,7 +187,7 @@ mod tests {
         assert_eq!(command("tets"), Some("test"));
         assert_eq!(command("envy"), Some("envoy"));
         assert_eq!(command("u"), Some("up"));
-        assert_eq!(command("deploy"), None);
+        assert_eq!(command("kubernetes"), None);
     }
 
     #[test]
@@ -196,7 +202,10 @@ mod tests {
         let (exit, text) = code(&["bulid"]).expect_err("unknown");
         assert_eq!(
             (exit, text.as_str()),
-            (2, "error: there is no command `bulid`\nhelp: one of: up, test, module, envoy, bench, help")
+            (
+                2,
+                "error: there is no command `bulid`\nhelp: one of: up, test, module, envoy, replay, bench, help"
+            )
         );
         let (exit, text) = code(&["test", "units"]).expect_err("unknown tier");
         assert_eq!(

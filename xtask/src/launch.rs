@@ -47,6 +47,56 @@ pub fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -
     start(workspace, "ipp-bench", TOOLS_PROFILE, &arguments.collect::<Vec<_>>())
 }
 
+/// Replays recordings. Without `--engine` it is the compiled module that is asked, in the fast host.
+pub fn replay(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let engine = engine(&arguments);
+    let given =
+        |option: &str| arguments.iter().any(|it| it.to_str().is_some_and(|it| it.starts_with(option)));
+    let mut command = replay_command(workspace)?;
+    if engine.as_deref() != Some("native") && !given("--module") {
+        let toolchain = toolchain::choose(workspace)?;
+        command.env("IPP_MODULE", module::build(workspace, &toolchain, module::STOCK)?.path);
+    }
+    if matches!(engine.as_deref(), Some("envoy" | "all")) {
+        command.env("IPP_ENVOY", envoy::find(workspace)?.path);
+    }
+    if engine.is_none() {
+        arguments.extend(["--engine".into(), "wasm".into()]);
+    }
+    command.args(arguments);
+    if let Ok(here) = std::env::current_dir() {
+        command.current_dir(here);
+    }
+    process::become_program(command)
+}
+
+/// The value of `--engine`, in both of its forms.
+fn engine(arguments: &[OsString]) -> Option<String> {
+    let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix("--engine") {
+            Some("") => return arguments.next().map(str::to_owned),
+            Some(value) => return value.strip_prefix('=').map(str::to_owned),
+            None => {}
+        }
+    }
+    None
+}
+
+/// The built program that replays, without arguments.
+pub fn replay_command(workspace: &Workspace) -> Result<Command> {
+    const PROGRAM: &str = "ipp-replay";
+    eprintln!("building {PROGRAM} ...");
+    let built = harness(workspace, "build", PROGRAM, "dev").status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err(Stop::new(format!("{PROGRAM} did not build; cargo's words are above")));
+    }
+    let mut command = harness(workspace, "run", PROGRAM, "dev");
+    command.arg("--manifest-path").arg(workspace.root.join("Cargo.toml")).args(["--quiet", "--"]);
+    Ok(command)
+}
+
 fn start(workspace: &Workspace, program: &str, profile: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let toolchain = toolchain::choose(workspace)?;
     let module = module::build(workspace, &toolchain, module::STOCK)?;
@@ -83,6 +133,14 @@ fn harness(workspace: &Workspace, verb: &str, program: &str, profile: &str) -> C
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_engine_is_found_in_both_forms() {
+        let engine = |words: &[&str]| engine(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(engine(&["x", "--engine", "all"]).as_deref(), Some("all"));
+        assert_eq!(engine(&["--engine=native", "x"]).as_deref(), Some("native"));
+        assert_eq!(engine(&["x", "--junit", "engine"]), None);
+    }
 
     #[test]
     fn options_of_the_demo_are_handed_on() {

@@ -42,3 +42,9 @@ pub fn start(registry: fn() -> Registry) {
     root::set_registry(registry);
     proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
 }
+
+/// The root context that [`start`] registers, for a host in the same process that stands between it and the SDK.
+#[doc(hidden)]
+pub fn root() -> Box<dyn proxy_wasm::traits::RootContext> {
+    Box::new(root::Root::default())
+}

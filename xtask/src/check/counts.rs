@@ -1,4 +1,4 @@
-//! Counts tests by reading the result lines that `cargo test` prints.
+//! Counts tests by reading the result lines that `cargo test` and `ipp-replay` print.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -16,16 +16,30 @@ impl Counts {
         Self { passed: u64::from(passed), failed: u64::from(!passed), skipped: 0 }
     }
 
-    /// The counts of a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ...`.
+    /// The counts of a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ...`, or
+    /// `3 passed, 0 failed, 1 skipped` alone on a line.
     pub fn in_line(line: &str) -> Option<Self> {
-        let (_verdict, figures) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
+        let line = line.trim();
+        let figures: Vec<&str> = match line.strip_prefix("test result: ") {
+            Some(result) => result.split_once(". ")?.1.split("; ").collect(),
+            None => {
+                let figures: Vec<&str> = line.split(", ").collect();
+                let is = |figure: &str, what: &str| {
+                    figure
+                        .split_once(' ')
+                        .is_some_and(|(number, it)| it == what && number.parse::<u64>().is_ok())
+                };
+                let [passed, failed, skipped] = figures[..] else { return None };
+                (is(passed, "passed") && is(failed, "failed") && is(skipped, "skipped")).then_some(figures)?
+            }
+        };
         let mut counts = Self::default();
-        for figure in figures.split("; ") {
+        for figure in figures {
             let Some((number, what)) = figure.split_once(' ') else { continue };
             let field = match what {
                 "passed" => &mut counts.passed,
                 "failed" => &mut counts.failed,
-                "ignored" => &mut counts.skipped,
+                "ignored" | "skipped" => &mut counts.skipped,
                 _ => continue,
             };
             *field = number.parse().ok()?;
@@ -79,6 +93,14 @@ mod tests {
     fn a_result_line_is_read() {
         let line = "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; 7 filtered out; finished in 0.01s";
         assert_eq!(Counts::in_line(line), Some(Counts { passed: 12, failed: 1, skipped: 2 }));
+    }
+
+    #[test]
+    fn so_is_that_of_a_replay() {
+        let counts = Counts { passed: 3, failed: 1, skipped: 2 };
+        assert_eq!(Counts::in_line("3 passed, 1 failed, 2 skipped"), Some(counts));
+        assert_eq!(Counts::in_line("it has 3 passed, 1 failed, 2 skipped"), None);
+        assert_eq!(Counts::in_line("3 passed, 1 failed"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::documents;
 use super::tier::Tier;
 use crate::stop::{Result, Stop};
 use crate::workspace::Workspace;
-use crate::{envoy, module, toolchain};
+use crate::{envoy, launch, module, toolchain};
 
 const HARNESS: &str = "ipp-testharness";
 
@@ -49,6 +49,7 @@ impl<'a> Session<'a> {
             Tier::Module => self.build_modules(&mut counts).map(|_| ()),
             Tier::Harness => self.harness(&mut counts),
             Tier::Envoy => self.envoy(&mut counts),
+            Tier::Replay => self.replay(&mut counts),
             Tier::Docs => documents::check(self.workspace).map(|ok| counts += Counts::one(ok)),
         };
         (counts, ended.err().map(|stop| stop.to_string()))
@@ -84,6 +85,15 @@ impl<'a> Session<'a> {
         let envoy = envoy::find(self.workspace)?;
         println!("Envoy {} at {} ({})", envoy.version, envoy.path.display(), envoy.origin);
         command.env("IPP_ENVOY", &envoy.path);
+        run_counted(command, counts, &mut stdout())
+    }
+
+    fn replay(&mut self, counts: &mut Counts) -> Result<()> {
+        let modules = self.build_modules(&mut Counts::default())?;
+        let envoy = envoy::find(self.workspace)?;
+        let mut command = launch::replay_command(self.workspace)?;
+        command.args(["--engine", "all"]).current_dir(&self.workspace.root).env("IPP_ENVOY", &envoy.path);
+        command.envs(VARIABLES.iter().zip(&modules));
         run_counted(command, counts, &mut stdout())
     }
 

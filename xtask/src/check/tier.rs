@@ -8,12 +8,21 @@ pub enum Tier {
     Module,
     Harness,
     Envoy,
+    Replay,
     Docs,
 }
 
 impl Tier {
-    pub const ALL: [Self; 7] =
-        [Self::Fmt, Self::Lint, Self::Unit, Self::Module, Self::Harness, Self::Envoy, Self::Docs];
+    pub const ALL: [Self; 8] = [
+        Self::Fmt,
+        Self::Lint,
+        Self::Unit,
+        Self::Module,
+        Self::Harness,
+        Self::Envoy,
+        Self::Replay,
+        Self::Docs,
+    ];
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tier| tier.name() == name)
@@ -27,6 +36,7 @@ impl Tier {
             Self::Module => "module",
             Self::Harness => "harness",
             Self::Envoy => "envoy",
+            Self::Replay => "replay",
             Self::Docs => "docs",
         }
     }
@@ -39,12 +49,13 @@ impl Tier {
             Self::Module => "the modules build for WebAssembly",
             Self::Harness => "the harness, and the filter in an emulated Envoy",
             Self::Envoy => "the modules in a real Envoy",
+            Self::Replay => "every recording, on all three engines",
             Self::Docs => "what the documents point at exists",
         }
     }
 
     pub fn needs_envoy(self) -> bool {
-        self == Self::Envoy
+        matches!(self, Self::Envoy | Self::Replay)
     }
 }
 

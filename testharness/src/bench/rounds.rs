@@ -1,0 +1,182 @@
+//! Rounds of requests in turns: what each Envoy needed for the same work at nearly the same time.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::accounting::Usage;
+use super::body::body;
+use super::client::request;
+use super::options::{Effort, Options};
+use super::random::Random;
+use super::scenario::Scenario;
+use super::stage::{Side, Variant};
+use super::statistics::median;
+
+/// Requests ahead of a turn that are not measured: caches and TCP windows get used to the other body and the other Envoy.
+const LEAD: usize = 5;
+
+/// The fewest requests of a turn, however little time there is.
+const FEWEST: usize = 3;
+
+/// Everything that is to be measured.
+pub(super) struct Measurement {
+    scenarios: Vec<Scenario>,
+    sides: Vec<Side>,
+    rounds: usize,
+    warm_up: usize,
+    effort: Effort,
+    /// Whether each request must arrive with its model in the routing header, or else the benchmark would measure a bypass.
+    must_route: bool,
+}
+
+/// What one Envoy, or each, needed per request: microseconds, in the order of [`Variant::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Round {
+    /// CPU time.
+    pub(super) cpu: [f64; 3],
+    /// The median of the latencies.
+    pub(super) latency: [f64; 3],
+}
+
+/// All rounds of one scenario.
+#[derive(Clone, Debug)]
+pub(super) struct Measured {
+    pub(super) scenario: Scenario,
+    /// How many requests are behind the figures, in the order of [`Variant::ALL`].
+    pub(super) requests: [usize; 3],
+    pub(super) rounds: Vec<Round>,
+}
+
+/// All that was measured.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) measured: Vec<Measured>,
+    /// Of all Envoys in the measured rounds together.
+    pub(super) usage: Usage,
+}
+
+/// A scenario with what is needed to run it.
+struct Work {
+    measured: Measured,
+    request: Vec<u8>,
+}
+
+impl Measurement {
+    pub(super) fn new(options: &Options, sides: Vec<Side>) -> Self {
+        Self {
+            scenarios: options.scenarios.clone(),
+            sides,
+            rounds: options.rounds,
+            warm_up: (options.rounds / 8).max(2),
+            effort: options.effort,
+            must_route: options.config.is_none(),
+        }
+    }
+
+    /// Warms everything up, then measures. Blocks for minutes.
+    pub(super) fn run(&mut self) -> Result<Outcome> {
+        let mut load = Load { sides: &mut self.sides, must_route: self.must_route, random: Random::new(1) };
+        let mut all = Vec::new();
+        for scenario in &self.scenarios {
+            let measured = Measured { scenario: *scenario, requests: [0; 3], rounds: Vec::new() };
+            all.push(Work { measured, request: request(&body(scenario)) });
+        }
+        let mut usage = Usage::default();
+        for number in 0..self.warm_up + self.rounds {
+            progress(number.checked_sub(self.warm_up), self.rounds);
+            for index in load.random.order(all.len()) {
+                let work = &mut all[index];
+                let outcome = load.round(&work.request, self.effort);
+                let (round, used, requests) = outcome.with_context(|| work.measured.scenario.to_string())?;
+                if number >= self.warm_up {
+                    work.measured.rounds.push(round);
+                    work.measured.requests.iter_mut().zip(requests).for_each(|(sum, more)| *sum += more);
+                    usage += used;
+                }
+            }
+        }
+        Ok(Outcome { measured: all.into_iter().map(|work| work.measured).collect(), usage })
+    }
+}
+
+/// A status line on a terminal, a few lines in a log.
+fn progress(round: Option<usize>, rounds: usize) {
+    let text = match round {
+        None => "warming up".to_owned(),
+        Some(round) => format!("round {} of {rounds}", round + 1),
+    };
+    if std::io::stderr().is_terminal() {
+        let end = if round == Some(rounds - 1) { "\n" } else { "" };
+        eprint!("\r\x1b[K{text}{end}");
+    } else if round.is_none_or(|round| round.is_multiple_of(10)) {
+        eprintln!("{text}");
+    }
+}
+
+impl Effort {
+    /// Whether a turn that began then and has had this many requests is over. Figures are per request, so the Envoys need not get equally many.
+    fn is_enough(self, requests: usize, start: Instant) -> bool {
+        match self {
+            Self::Requests(wanted) => requests >= wanted,
+            Self::Seconds(wanted) => requests >= FEWEST && start.elapsed().as_secs_f64() >= wanted,
+        }
+    }
+}
+
+/// The connections to the Envoys, and what else it takes to put load on them.
+struct Load<'a> {
+    sides: &'a mut [Side],
+    must_route: bool,
+    random: Random,
+}
+
+impl Load<'_> {
+    /// Puts this much load on each Envoy: what they needed per request, what they used together, and how many requests each of them got.
+    fn round(&mut self, request: &[u8], effort: Effort) -> Result<(Round, Usage, [usize; 3])> {
+        let (mut round, mut total, mut requests) = (Round::default(), Usage::default(), [0; 3]);
+        for index in self.random.order(self.sides.len()) {
+            let (used, times) = self.turn(index, request, effort)?;
+            round.cpu[index] = used.ran as f64 / 1000.0 / times.len() as f64;
+            round.latency[index] = median(&times).context("no request was made")?;
+            requests[index] = times.len();
+            total += used;
+        }
+        Ok((round, total, requests))
+    }
+
+    /// Puts this much load on one Envoy: what it used, and the latencies in microseconds.
+    fn turn(&mut self, index: usize, request: &[u8], effort: Effort) -> Result<(Usage, Vec<f64>)> {
+        let side = &mut self.sides[index];
+        let seen_before = side.link.seen();
+        for _ in 0..LEAD {
+            side.link.exchange(request)?;
+        }
+        let before = Usage::of(side.process)?;
+        let mut times = Vec::with_capacity(4096);
+        let start = Instant::now();
+        while !effort.is_enough(times.len(), start) {
+            times.push(side.link.exchange(request)?.as_nanos() as f64 / 1000.0);
+        }
+        let used = Usage::of(side.process)? - before;
+
+        let seen = side.link.seen();
+        let (came, routed) = (seen.0 - seen_before.0, seen.1 - seen_before.1);
+        let sent = (LEAD + times.len()) as u64;
+        ensure!(came == sent, "{sent} requests were answered, but the upstream saw {came}");
+        match side.variant {
+            Variant::Plain | Variant::Control => {
+                ensure!(routed == 0, "{routed} requests were routed without the filter");
+            }
+            Variant::Filtered if self.must_route => {
+                ensure!(
+                    routed == sent,
+                    "of {sent} requests only {routed} came with their model in the routing header"
+                );
+            }
+            Variant::Filtered => {}
+        }
+        Ok((used, times))
+    }
+}

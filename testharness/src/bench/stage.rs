@@ -1,0 +1,114 @@
+//! Three Envoys that differ in the filter only, each with an upstream of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::accounting::{children, started_since};
+use super::congestion;
+use super::cores::Cores;
+use super::link::Link;
+use super::options::Options;
+use super::upstream::Upstream;
+use crate::bootstrap::{Bootstrap, Cluster, Filter, Listener};
+use crate::envoy::{Envoy, Launch};
+
+/// Which of the three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variant {
+    /// Without the filter.
+    Plain,
+    /// Without the filter once more.
+    Control,
+    /// With the filter.
+    Filtered,
+}
+
+impl Variant {
+    /// Also the order of every array of three.
+    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Control, Self::Filtered];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Control => "control",
+            Self::Filtered => "filtered",
+        }
+    }
+}
+
+/// What the measurement needs to know about one Envoy.
+pub(super) struct Side {
+    pub(super) variant: Variant,
+    /// Whose CPU time is counted.
+    pub(super) process: u32,
+    /// The client and the upstream.
+    pub(super) link: Link,
+}
+
+/// The running Envoys; dropping it stops them.
+pub(super) struct Stage {
+    envoys: Vec<Envoy>,
+}
+
+impl Stage {
+    /// Starts everything on its core and leaves this thread on that of the client.
+    pub(super) async fn build(options: &Options, cores: &Cores) -> Result<(Self, Vec<Side>)> {
+        let (mut envoys, mut sides) = (Vec::new(), Vec::new());
+        let launch = Launch { binary: options.envoy.clone(), concurrency: 1 };
+        // The processes that this thread starts, and their threads, inherit it.
+        cores.as_envoy()?;
+        for variant in Variant::ALL {
+            let upstream = Upstream::start()?;
+            let before = children()?;
+            let document = document(options, variant, upstream.address()?);
+            let envoy = Envoy::start_yaml(&launch, &document.to_string()).await?;
+            let process = started_since(&before)?;
+            let link = Link::connect(envoy.address(LISTENER).await?, upstream)?;
+            sides.push(Side { variant, process, link });
+            envoys.push(envoy);
+        }
+        cores.as_client()?;
+        Ok((Self { envoys }, sides))
+    }
+
+    /// Fails when one of them has trapped, logged an error or ended.
+    pub(super) async fn check(&self) -> Result<()> {
+        for envoy in &self.envoys {
+            let faults = envoy.faults(&[]).await?;
+            ensure!(faults.is_empty(), "Envoy is not healthy:\n{}", faults.join("\n"));
+        }
+        Ok(())
+    }
+
+    /// What Envoy says about itself.
+    pub(super) async fn version(&self) -> Result<String> {
+        let envoy = self.envoys.first().context("no Envoy was started")?;
+        let answer = envoy.ask("GET", "/server_info").await?.json();
+        Ok(answer["version"].as_str().context("no version in /server_info")?.to_owned())
+    }
+}
+
+const LISTENER: &str = "bench";
+const CLUSTER: &str = "models";
+
+/// The listener's own limit lets bodies up to 9 MiB through, with the filter and without. JSON is YAML as well.
+fn document(options: &Options, variant: Variant, upstream: SocketAddr) -> Value {
+    let filters = match variant {
+        Variant::Plain | Variant::Control => Vec::new(),
+        Variant::Filtered => {
+            vec![Filter::new(&options.module, options.config.as_deref().unwrap_or_default())]
+        }
+    };
+    let listener = Listener::new(LISTENER, filters, Vec::new(), CLUSTER);
+    let bootstrap = Bootstrap::new(vec![listener], vec![Cluster::new(CLUSTER, upstream)]);
+    // Only files would need the folder.
+    let mut document = bootstrap.document(Path::new(""));
+    let resources = &mut document["static_resources"];
+    resources["listeners"][0]["socket_options"] = json!([congestion::envoy_option()]);
+    resources["clusters"][0]["upstream_bind_config"] =
+        json!({"socket_options": [congestion::envoy_option()]});
+    document
+}

@@ -1,0 +1,122 @@
+//! The cheapest upstream that is still honest: it reads every body to its end, looks for the routing header and answers.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Context, Result, ensure};
+
+use super::body::MODEL;
+use super::congestion;
+use super::head::{content_length, fields, head_size};
+
+/// A listener with the connections that Envoy has made to it. Nothing here blocks.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    listener: TcpListener,
+    connections: Vec<Connection>,
+    /// What bodies are read into, and forgotten.
+    buffer: Vec<u8>,
+    answer: Vec<u8>,
+    /// Complete requests so far.
+    pub(super) requests: u64,
+    /// How many of them had their model in the routing header.
+    pub(super) routed: u64,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    /// The head so far.
+    head: Vec<u8>,
+    /// What is still to come of a body, once the head is complete.
+    body: Option<usize>,
+    routed: bool,
+}
+
+const ROUTING_HEADER: &[u8] = b"x-gateway-model-name";
+
+const ANSWER: &str = r#"{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Certainly."}}]}"#;
+
+impl Upstream {
+    /// On a free port.
+    pub(super) fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        congestion::plain(&listener)?;
+        let size = ANSWER.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n");
+        let answer = [head.as_bytes(), ANSWER.as_bytes()].concat();
+        Ok(Self {
+            listener,
+            connections: Vec::new(),
+            buffer: vec![0; 256 << 10],
+            answer,
+            requests: 0,
+            routed: 0,
+        })
+    }
+
+    pub(super) fn address(&self) -> Result<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// The listener, then the connections in order.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let connections = self.connections.iter().map(|connection| connection.stream.as_fd());
+        std::iter::once(self.listener.as_fd()).chain(connections)
+    }
+
+    /// Takes what came on the socket at this place among [`Self::sockets`].
+    pub(super) fn serve(&mut self, socket: usize) -> Result<()> {
+        let Some(index) = socket.checked_sub(1) else { return self.accept() };
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        match connection.stream.read(&mut self.buffer) {
+            Ok(0) => drop(self.connections.remove(index)),
+            Ok(count) => {
+                if connection.take(&self.buffer[..count])? {
+                    self.requests += 1;
+                    self.routed += u64::from(connection.routed);
+                    connection.stream.write_all(&self.answer).context("answering")?;
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error).context("reading a request at the upstream"),
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) -> Result<()> {
+        let (stream, _) = self.listener.accept()?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        self.connections.push(Connection { stream, head: Vec::new(), body: None, routed: false });
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Whether a request is complete with these bytes.
+    fn take(&mut self, bytes: &[u8]) -> Result<bool> {
+        let left = match self.body {
+            Some(left) => left.checked_sub(bytes.len()),
+            None => {
+                self.head.extend_from_slice(bytes);
+                let Some(size) = head_size(&self.head) else { return Ok(false) };
+                let head = &self.head[..size];
+                self.routed = fields(head).any(|(name, value)| {
+                    name.eq_ignore_ascii_case(ROUTING_HEADER) && value == MODEL.as_bytes()
+                });
+                let length =
+                    content_length(head).context("a request without content-length came to the upstream")?;
+                let left = (size + length).checked_sub(self.head.len());
+                self.head.clear();
+                left
+            }
+        };
+        ensure!(left.is_some(), "more came to the upstream than one request");
+        self.body = left.filter(|left| *left > 0);
+        Ok(self.body.is_none())
+    }
+}

@@ -1,0 +1,117 @@
+//! The engines `native` and `wasm`: a whole recording, run without Envoy.
+
+use std::path::Path;
+
+use ipp_pipeline::plugin::Registry;
+
+use super::driver::{Filter, Launch, Proxy, Settings, VmSpec};
+use super::guest::Guest;
+use super::host::Plugin;
+use super::native::Native;
+use super::wasm::{self, Compiled};
+use crate::recording::document::parse;
+use crate::recording::{EngineKind, Plan, Recording};
+use crate::replay::engine::{Engine, EngineError, Ran, Role};
+
+/// The name and the root id of the filter, and the id of its VM, as in the Envoy of the harness.
+const NAME: &str = "ipp";
+
+/// Where the filter stops reading unless its configuration says otherwise.
+const USUAL_MOST: u64 = 8 << 20;
+
+/// What Envoy reads at most at once.
+const ONE_READ: u64 = 1 << 20;
+
+/// Runs recordings with the filter that is linked into this process.
+pub struct NativeEngine {
+    registry: fn() -> Registry,
+}
+
+/// Runs recordings with a compiled module.
+pub struct WasmEngine {
+    compiled: Compiled,
+}
+
+impl NativeEngine {
+    /// With the plugin types of the stock module.
+    pub fn stock() -> Self {
+        Self::new(ipp_pipeline::stock)
+    }
+
+    /// With these plugin types.
+    pub fn new(registry: fn() -> Registry) -> Self {
+        Self { registry }
+    }
+}
+
+impl WasmEngine {
+    /// With that module. Compiling takes seconds the first time; what it gives is kept.
+    ///
+    /// # Errors
+    /// The module cannot be read, compiled or linked.
+    pub fn load(module: &Path) -> Result<Self, EngineError> {
+        let compiled = Compiled::load(module, wasm::cache().as_deref()).map_err(EngineError)?;
+        Ok(Self { compiled })
+    }
+}
+
+impl Engine for NativeEngine {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Native
+    }
+
+    fn run(&self, recording: &Recording, role: Role) -> Result<Ran, EngineError> {
+        let registry = self.registry;
+        let launch: Launch = Box::new(move |handle| {
+            Native::start(handle, registry).map(|guest| Box::new(guest) as Box<dyn Guest>)
+        });
+        run(recording, role, launch)
+    }
+}
+
+impl Engine for WasmEngine {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Wasm
+    }
+
+    fn run(&self, recording: &Recording, role: Role) -> Result<Ran, EngineError> {
+        let compiled = self.compiled.clone();
+        let seed = recording.seed.unwrap_or_default();
+        let launch: Launch = Box::new(move |handle| {
+            compiled.start(handle, seed).map(|guest| Box::new(guest) as Box<dyn Guest>)
+        });
+        run(recording, role, launch)
+    }
+}
+
+fn run(recording: &Recording, role: Role, launch: Launch) -> Result<Ran, EngineError> {
+    if role == Role::Gate {
+        return Err(EngineError("the filter has no role `gate` yet".to_owned()));
+    }
+    let callouts = recording.callouts.clone();
+    let mut settings = Settings::new(recording.start(), recording.routing.clone(), callouts);
+    // What the filter itself reads at most, and one read more, so that it is the filter that refuses (section 1.4).
+    let most = most_read(&recording.config.text).unwrap_or_default().max(USUAL_MOST);
+    settings.request_limit = usize::try_from(most.saturating_add(ONE_READ)).unwrap_or(usize::MAX);
+    let vm = VmSpec { id: NAME.to_owned(), configuration: Vec::new(), launch };
+    let configuration = recording.config.text.clone().into_bytes();
+    let plugin = Plugin { name: NAME.to_owned(), root_id: NAME.to_owned(), configuration };
+    let mut proxy = match Proxy::start(settings, vec![vm], vec![Filter { vm: 0, plugin }]) {
+        Ok(proxy) => proxy,
+        Err(why) => return Ok(Ran::Refused(why)),
+    };
+    let exchanges = match &recording.plan {
+        Plan::Exchanges(exchanges) => exchanges.as_slice(),
+        Plan::ConfigError(_) => &[],
+    };
+    let ended = proxy.run(exchanges);
+    if ended.len() != exchanges.len() {
+        return Err(EngineError("not every exchange has ended".to_owned()));
+    }
+    Ok(Ran::Exchanges(ended.into_iter().map(|ended| ended.observed).collect()))
+}
+
+/// `proxyWasm.requestBody.maxBytes`.
+fn most_read(config: &str) -> Option<u64> {
+    parse(config).ok()?.get("proxyWasm")?.get("requestBody")?.get("maxBytes")?.as_integer()
+}

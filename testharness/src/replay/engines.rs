@@ -1,0 +1,40 @@
+//! The engines that this build has.
+
+use std::path::PathBuf;
+
+use crate::emulate::engines::{NativeEngine, WasmEngine};
+use crate::recording::EngineKind;
+
+use super::engine::{Engine, EngineError};
+use super::envoy::EnvoyEngine;
+use super::options::Replay;
+
+/// Where the compiled module is, unless the command line says it.
+const MODULE: &str = "IPP_MODULE";
+/// Where Envoy is, unless it is on the path.
+const ENVOY: &str = "IPP_ENVOY";
+
+/// The engine of that kind.
+///
+/// # Errors
+/// It cannot be had; says why.
+pub fn engine(kind: EngineKind, options: &Replay) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(match kind {
+        EngineKind::Native => Box::new(NativeEngine::stock()),
+        EngineKind::Wasm => Box::new(WasmEngine::load(&module(options)?)?),
+        EngineKind::Envoy => Box::new(EnvoyEngine::new(&envoy()?, &module(options)?)?),
+    })
+}
+
+fn module(options: &Replay) -> Result<PathBuf, EngineError> {
+    let named = options.module.clone().or_else(|| std::env::var_os(MODULE).map(PathBuf::from));
+    named.ok_or_else(|| EngineError(format!("it needs the compiled module: --module FILE, or {MODULE}")))
+}
+
+fn envoy() -> Result<PathBuf, EngineError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path =
+        || std::env::split_paths(&path).map(|folder| folder.join("envoy")).find(|file| file.is_file());
+    let named = std::env::var_os(ENVOY).map(PathBuf::from).or_else(on_path);
+    named.ok_or_else(|| EngineError(format!("it needs Envoy, on the path or as {ENVOY}")))
+}

@@ -1,0 +1,17 @@
+//! The module in a real Envoy: one function for each point that has to hold there.
+
+mod support;
+
+mod aborts;
+mod bodies;
+mod config_update;
+mod connection;
+mod crash;
+mod custom_module;
+mod demo;
+mod hostile;
+mod metrics;
+mod refusals;
+mod routing;
+mod shipped;
+mod spoofing;

@@ -1,0 +1,143 @@
+//! The configurations of `envoy/`, as a user copies them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+use ipp_testharness::answer::Answer;
+use ipp_testharness::artifacts;
+use ipp_testharness::client::{Request, fetch};
+use ipp_testharness::envoy::{Envoy, Launch};
+use ipp_testharness::shipped::Shipped;
+use ipp_testharness::upstream::Protocol::{H1, H2};
+use ipp_testharness::upstream::{Log, Upstream};
+use ipp_testharness::wait::until;
+
+use crate::support::exchange::assert_routing;
+use crate::support::{CHAT, QWEN};
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A shipped configuration, running, with a recording server in place of each host.
+struct Running {
+    envoy: Envoy,
+    address: SocketAddr,
+    log: Log,
+    _servers: Vec<Upstream>,
+}
+
+async fn run(file: &str, hosts: &[&str]) -> Result<Running> {
+    let log = Log::new();
+    let mut shipped = Shipped::load(file)?.module(&artifacts::module())?.on_loopback(ANY_PORT)?;
+    let mut servers = Vec::new();
+    for host in hosts {
+        let server = Upstream::start(host, &log, |_| Answer::status(200))?;
+        shipped = shipped.address(host, 8000, server.address())?;
+        servers.push(server);
+    }
+    let launch = Launch { binary: artifacts::envoy(), concurrency: 2 };
+    let envoy = Envoy::start_yaml(&launch, shipped.text()).await?;
+    let address = envoy.address("llm").await?;
+    Ok(Running { envoy, address, log, _servers: servers })
+}
+
+#[tokio::test]
+async fn both_pass_envoys_validation() -> Result<()> {
+    for file in ["multi-pool.yaml", "minimal.yaml"] {
+        let shipped = Shipped::load(file)?.module(&artifacts::module())?;
+        Envoy::validate_yaml(&artifacts::envoy(), shipped.text()).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn validation_would_find_a_mistake() -> Result<()> {
+    let shipped = Shipped::load("multi-pool.yaml")?.module(&artifacts::module())?;
+    let mistaken = shipped.text().replace("allow_on_headers_stop_iteration", "allow_on_headers_stop");
+    assert!(Envoy::validate_yaml(&artifacts::envoy(), &mistaken).await.is_err());
+    let mistaken = shipped.config("kind: Something")?;
+    assert!(Envoy::validate_yaml(&artifacts::envoy(), mistaken.text()).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn minimal_routes_by_the_model() -> Result<()> {
+    let running = run("minimal.yaml", &["my-model.models.internal", "default.models.internal"]).await?;
+    let cases = [
+        (r#"{"model":"my-model"}"#, "my-model.models.internal", Some("my-model"), Some("")),
+        (r#"{"model":"other"}"#, "default.models.internal", Some("other"), Some("")),
+        (r#"{}"#, "default.models.internal", None, None),
+    ];
+    for (row, (body, server, model, base)) in cases.into_iter().enumerate() {
+        let row = row.to_string();
+        let request =
+            Request::post(CHAT, body).header("x-row", &row).header("x-gateway-model-name", "my-model");
+        assert_eq!(fetch(H1, running.address, &request).await?.status, 200);
+        let arrived = running.log.arrival("x-row", &row).await?;
+        assert_eq!(arrived.upstream, server);
+        assert_routing(&arrived, model, base);
+    }
+    running.envoy.assert_healthy().await;
+    Ok(())
+}
+
+/// A body of exactly `size` bytes for `sql-lora`.
+fn body(size: usize) -> String {
+    let frame = r#"{"x":"","model":"sql-lora"}"#;
+    frame.replacen(r#""x":"""#, &format!(r#""x":"{}""#, "x".repeat(size - frame.len())), 1)
+}
+
+/// Envoy's limits and the filter's agree: it is never Envoy that refuses a body.
+#[tokio::test]
+async fn the_limits_of_both_agree() -> Result<()> {
+    let all = ["llama.models.internal", "qwen.models.internal", "default.models.internal"];
+    for (file, hosts) in
+        [("multi-pool.yaml", &all[..]), ("minimal.yaml", &["my-model.models.internal", all[2]])]
+    {
+        let running = run(file, hosts).await?;
+        for protocol in [H1, H2] {
+            for chunked in [false, true] {
+                let request = |size| {
+                    let request = Request::post(CHAT, body(size));
+                    if chunked { request.chunked(&[]) } else { request }
+                };
+                let response = fetch(protocol, running.address, &request(8 << 20)).await?;
+                assert_eq!(
+                    response.status,
+                    200,
+                    "{file} {protocol:?} chunked {chunked}: {}",
+                    response.text()
+                );
+                let response = fetch(protocol, running.address, &request((8 << 20) + 1)).await?;
+                assert_eq!(response.status, 413);
+                assert_eq!(response.json()["error"]["code"], "body_too_large", "{}", response.text());
+            }
+        }
+        assert_eq!(running.log.all().len(), 4);
+        running.envoy.assert_healthy().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn multi_pool_labels_its_metrics_and_logs_what_it_decided() -> Result<()> {
+    let hosts = ["llama.models.internal", "qwen.models.internal", "default.models.internal"];
+    let running = run("multi-pool.yaml", &hosts).await?;
+    let request = Request::post(CHAT, body(100)).header("x-gateway-model-name", "forged");
+    assert_eq!(fetch(H1, running.address, &request).await?.status, 200);
+    fetch(H1, running.address, &Request::post(CHAT, "{")).await?;
+    let metrics = running.envoy.metrics("ipp_").await?;
+    assert_eq!(metrics[r#"ipp_requests_total{outcome="processed"}"#], 1.0);
+    assert_eq!(metrics[r#"ipp_rejections_total{code="invalid_json"}"#], 1.0);
+    for series in metrics.keys() {
+        assert!(!series.contains("____"), "a label is still a part of the name: {series}");
+    }
+    for line in [
+        format!(r#" 200 via_upstream model="sql-lora" base="{QWEN}" cluster=qwen-pool in=100 "#),
+        r#" 400 ipp_invalid_json model="-" base="-" "#.to_owned(),
+    ] {
+        let found = async || Ok(running.envoy.stdout()?.contains(&line).then_some(()));
+        until(&format!("{line:?} in the access log"), found).await?;
+    }
+    running.envoy.assert_healthy().await;
+    Ok(())
+}
