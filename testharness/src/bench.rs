@@ -1,9 +1,10 @@
-//! The benchmark: an Envoy with the filter beside two without it, measured in turns, so that noise hits all three alike.
+//! The benchmark: an Envoy with the filter beside two without it, measured in turns: noise hits all alike.
 //!
-//! All three live at the same time on one core, the client and the upstream on another. A round of a scenario puts each of them under load for the blink
-//! of an eye, in shuffled order, and rounds of different scenarios alternate: a burst of other work on the machine spoils a few rounds of each
-//! scenario, which a median forgives, and not all rounds of one. The second Envoy without the filter is the control: what differs between those
-//! two is noise. The filtered one is compared with the mean of both.
+//! All three live at the same time on one core, the client and the upstream on another. A round of a scenario
+//! puts each of them under load for the blink of an eye, in shuffled order, and rounds of different scenarios
+//! alternate: a burst of other work on the machine spoils a few rounds of each scenario, which a median
+//! forgives, and not all rounds of one. The second Envoy without the filter is the control: what differs
+//! between those two is noise. The filtered one is compared with the mean of both.
 
 mod accounting;
 mod aims;
@@ -35,7 +36,8 @@ use stage::Stage;
 
 pub use options::{Effort, Options, USAGE};
 
-/// Runs the benchmark, prints its results and writes them to a file. False only when `--check` was given and an aim is certainly missed.
+/// Runs the benchmark, prints its results and writes them to a file. False only when `--check` was given and
+/// an aim is certainly missed.
 pub async fn run(options: &Options) -> Result<bool> {
     let mut terminate = signal(SignalKind::terminate())?;
     // Whichever way this ends, the stage is dropped, and with it the Envoys.

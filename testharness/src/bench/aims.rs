@@ -14,8 +14,8 @@ pub(super) fn aim(scenario: &Scenario) -> Option<f64> {
     }
 }
 
-/// The same figure of the prototype that validated every body with a serde_json visitor; the product is to be better. Ratios carry over to other
-/// machines, times do not.
+/// The same figure of the prototype that validated every body with a serde_json visitor; the product is to be
+/// better. Ratios carry over to other machines, times do not.
 pub(super) fn prototype(scenario: &Scenario) -> Option<f64> {
     let (without, added) = match (scenario.profile, scenario.size / KB, scenario.model_at) {
         _ if !scenario.size.is_multiple_of(KB) => return None,
@@ -31,7 +31,8 @@ pub(super) fn prototype(scenario: &Scenario) -> Option<f64> {
     Some((without + added) / without)
 }
 
-/// Whether there is an aim, even the best end of the interval misses it, and the control says that the figures mean something.
+/// Whether there is an aim, even the best end of the interval misses it, and the control says that the
+/// figures mean something.
 pub(super) fn certainly_missed(row: &Row) -> bool {
     row.is_comparable() && aim(&row.scenario).is_some_and(|aim| row.ratio.low > aim)
 }

@@ -40,7 +40,8 @@ impl Client {
             match self.stream.write(rest) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                // Whoever refuses a body answers before it is complete, and that answer says more than the broken pipe.
+                // Whoever refuses a body answers before it is complete, and that answer says more than the
+                // broken pipe.
                 Err(error) => {
                     self.receive()?;
                     return Err(error).context("sending a request");

@@ -1,7 +1,8 @@
 //! TCP's congestion control on every socket: the plainest, in place of what the machine happens to prefer.
 //!
-//! Some machines prefer BBR, which paces what it sends with timers. That is made for long ways: on loopback it adds milliseconds to large bodies, and the
-//! work of its timers to the core of the Envoys. Reno is part of every kernel, and without losses it does nothing.
+//! Some machines prefer BBR, which paces what it sends with timers. That is made for long ways: on loopback
+//! it adds milliseconds to large bodies, and the work of its timers to the core of the Envoys. Reno is part
+//! of every kernel, and without losses it does nothing.
 
 use std::os::fd::AsFd;
 

@@ -1,7 +1,8 @@
 //! Both ends of one Envoy, the client's and the upstream's, driven by one thread that asks and never sleeps.
 //!
-//! Waking a sleeping thread on another core is an interrupt between processors, which is charged to whoever sends it, and inside of a virtual machine it
-//! costs several times what Envoy needs for a request. Peers behind a network do not cost Envoy that. So this thread is always awake.
+//! Waking a sleeping thread on another core is an interrupt between processors, which is charged to whoever
+//! sends it, and inside of a virtual machine it costs several times what Envoy needs for a request. Peers
+//! behind a network do not cost Envoy that. So this thread is always awake.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -64,8 +65,8 @@ impl Link {
         }
     }
 
-    /// What the client can do, and one of the upstream's sockets that has something. Asking takes no lock that Envoy's packets would have to wait for, as
-    /// reading from an empty socket would.
+    /// What the client can do, and one of the upstream's sockets that has something. Asking takes no lock
+    /// that Envoy's packets would have to wait for, as reading from an empty socket would.
     fn ready(&self, sending: bool) -> Result<(PollFlags, Option<usize>)> {
         let wanted = if sending { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
         let mut sockets = Vec::with_capacity(4);

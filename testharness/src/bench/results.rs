@@ -68,7 +68,8 @@ impl Row {
     }
 }
 
-/// Above this part of the CPU time, the two Envoys without the filter are not the same: that happens, by where a process lies in memory.
+/// Above this part of the CPU time, the two Envoys without the filter are not the same: that happens, by
+/// where a process lies in memory.
 const ALIKE: f64 = 0.1;
 
 /// Of both Envoys without the filter: half of what tells them apart is noise of one of them.

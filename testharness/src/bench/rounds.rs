@@ -14,7 +14,8 @@ use super::scenario::Scenario;
 use super::stage::{Side, Variant};
 use super::statistics::median;
 
-/// Requests ahead of a turn that are not measured: caches and TCP windows get used to the other body and the other Envoy.
+/// Requests ahead of a turn that are not measured: caches and TCP windows get used to the other body and the
+/// other Envoy.
 const LEAD: usize = 5;
 
 /// The fewest requests of a turn, however little time there is.
@@ -27,7 +28,8 @@ pub(super) struct Measurement {
     rounds: usize,
     warm_up: usize,
     effort: Effort,
-    /// Whether each request must arrive with its model in the routing header, or else the benchmark would measure a bypass.
+    /// Whether each request must arrive with its model in the routing header, or else the benchmark would
+    /// measure a bypass.
     must_route: bool,
 }
 
@@ -116,7 +118,8 @@ fn progress(round: Option<usize>, rounds: usize) {
 }
 
 impl Effort {
-    /// Whether a turn that began then and has had this many requests is over. Figures are per request, so the Envoys need not get equally many.
+    /// Whether a turn that began then and has had this many requests is over. Figures are per request, so the
+    /// Envoys need not get equally many.
     fn is_enough(self, requests: usize, start: Instant) -> bool {
         match self {
             Self::Requests(wanted) => requests >= wanted,
@@ -133,7 +136,8 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Puts this much load on each Envoy: what they needed per request, what they used together, and how many requests each of them got.
+    /// Puts this much load on each Envoy: what they needed per request, what they used together, and how many
+    /// requests each of them got.
     fn round(&mut self, request: &[u8], effort: Effort) -> Result<(Round, Usage, [usize; 3])> {
         let (mut round, mut total, mut requests) = (Round::default(), Usage::default(), [0; 3]);
         for index in self.random.order(self.sides.len()) {

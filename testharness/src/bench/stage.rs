@@ -94,7 +94,8 @@ impl Stage {
 const LISTENER: &str = "bench";
 const CLUSTER: &str = "models";
 
-/// The listener's own limit lets bodies up to 9 MiB through, with the filter and without. JSON is YAML as well.
+/// The listener's own limit lets bodies up to 9 MiB through, with the filter and without. JSON is YAML as
+/// well.
 fn document(options: &Options, variant: Variant, upstream: SocketAddr) -> Value {
     let filters = match variant {
         Variant::Plain | Variant::Control => Vec::new(),

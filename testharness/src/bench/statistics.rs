@@ -19,8 +19,9 @@ const COVERAGE: f64 = 0.95;
 impl Estimate {
     /// Of independent values of the same kind; `None` without values.
     ///
-    /// The interval lies between two order statistics: each value is on either side of the true median with a probability of one half, so their number
-    /// on one side is binomial. It is the narrowest symmetric one with the wanted coverage, and the whole range when there are too few values.
+    /// The interval lies between two order statistics: each value is on either side of the true median with a
+    /// probability of one half, so their number on one side is binomial. It is the narrowest symmetric one
+    /// with the wanted coverage, and the whole range when there are too few values.
     pub(super) fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -42,7 +43,8 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// How likely the true median lies between two of `count` sorted values when `outside` of them are left out at either end.
+/// How likely the true median lies between two of `count` sorted values when `outside` of them are left out
+/// at either end.
 fn coverage(count: usize, outside: usize) -> f64 {
     let mut term = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
     let mut below = 0.0;

@@ -18,9 +18,11 @@ pub(super) fn text(results: &Results, cores: &Cores) -> String {
     let rounds = results.rows.first().map_or(0, |row| row.rounds.len());
     let coverage = results.rows.first().map_or(0.0, |row| row.added.coverage);
     let mut text = format!(
-        "CPU time and p50 latency per request in an Envoy without the filter, and what the filter adds. One connection, Envoy on core {}, client and \
-         upstream on core {}.\nMedians of {rounds} paired rounds [{:.1} % interval]. A/A: a second Envoy without the filter against the first, which \
-         should be nothing.\nprototype: the ratio of an earlier one that validated the whole body; the aim is to be below.\n\n",
+        "CPU time and p50 latency per request in an Envoy without the filter, and what the filter adds.\n\
+         One connection, Envoy on core {}, client and upstream on core {}.\n\
+         Medians of {rounds} paired rounds [{:.1} % interval].\n\
+         A/A: a second Envoy without the filter against the first, which should be nothing.\n\
+         prototype: the ratio of an earlier one that validated the whole body; the aim is to be below.\n\n",
         cores.envoy,
         cores.client,
         coverage * 100.0
@@ -41,8 +43,11 @@ pub(super) fn text(results: &Results, cores: &Cores) -> String {
     for verdict in results.rows.iter().filter_map(verdict) {
         let _ = writeln!(text, "{verdict}");
     }
-    let busy =
-        if results.waiting > BUSY { ": the machine was busy, measure again when it is not" } else { "" };
+    let busy = if results.waiting > BUSY {
+        ": the machine was busy, which raises every time; measure again"
+    } else {
+        ""
+    };
     let _ =
         write!(text, "\nThe Envoys waited {:.1} % of their time for the core{busy}", results.waiting * 100.0);
     text

@@ -1,4 +1,5 @@
-//! The cheapest upstream that is still honest: it reads every body to its end, looks for the routing header and answers.
+//! The cheapest upstream that is still honest: it reads every body to its end, looks for the routing header
+//! and answers.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

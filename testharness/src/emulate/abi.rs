@@ -127,4 +127,6 @@ fn length(word: u64) -> usize {
 }
 
 mod functions;
+mod grpc;
 pub use functions::*;
+pub use grpc::*;

@@ -64,7 +64,7 @@ impl Native {
             for callback in to_do {
                 let result = invoke(callback);
                 if let Some(panic) = CAUGHT.take() {
-                    answer(Err(Trap(panic)));
+                    answer(Err(Trap(format!("Function: {} failed: it {panic}", callback.export()))));
                     break;
                 }
                 answer(Ok(result));

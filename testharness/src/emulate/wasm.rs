@@ -23,6 +23,9 @@ const FUEL: u64 = 5_000_000_000;
 /// Envoy's limit: `--wasm_max_mem_pages=16384` (section 7.4).
 const MOST_MEMORY: usize = 1 << 30;
 
+/// How many compiled modules are kept; one takes some megabytes.
+const MOST_KEPT: usize = 16;
+
 /// A module, compiled and linked. Any number of VMs can be made of it.
 #[derive(Clone)]
 pub struct Compiled(InstancePre<State>);
@@ -140,11 +143,24 @@ fn keep(module: &Module, kept: &Path) {
     let part = kept.with_extension(format!("{}.part", std::process::id()));
     if std::fs::create_dir_all(folder).is_ok() && std::fs::write(&part, bytes).is_ok() {
         std::fs::rename(&part, kept).ok();
+        prune(folder);
     }
 }
 
+/// Forgets the modules that were compiled longest ago.
+fn prune(folder: &Path) {
+    let Ok(files) = std::fs::read_dir(folder) else { return };
+    let compiled = |file: &std::fs::DirEntry| file.path().extension().is_some_and(|own| own == "cwasm");
+    let mut files: Vec<_> = files.filter_map(Result::ok).filter(compiled).collect();
+    files.sort_by_key(|file| file.metadata().and_then(|known| known.modified()).ok());
+    for file in files.iter().rev().skip(MOST_KEPT) {
+        std::fs::remove_file(file.path()).ok();
+    }
+}
+
+/// What happened first, then where.
 fn trap(function: &str, error: &Error) -> Trap {
-    Trap(format!("Function: {function} failed: {error:#}"))
+    Trap(format!("Function: {function} failed: {}\n{error}", error.root_cause()))
 }
 
 impl Guest for Wasm {

@@ -2,7 +2,7 @@
 #![expect(missing_docs, reason = "they are the functions of the ABI, under its names")]
 #![expect(clippy::too_many_arguments, reason = "the ABI has so many")]
 
-use super::{Answer, Memory, Reply, Status, from_guest, give, host, length, read, write, write_word};
+use super::{Answer, Memory, Reply, from_guest, give, host, length, read, write, write_word};
 
 pub fn proxy_log(guest: &mut impl Memory, level: u32, text: u64, text_size: u64) -> Answer<()> {
     let text = read(guest, text, text_size)?;
@@ -250,53 +250,6 @@ pub fn proxy_http_call(
     write(guest, token, &0_u32.to_le_bytes())?;
     let made = host(guest, |calls| calls.http_call(&cluster, headers, body, trailers, timeout))?;
     write(guest, token, &made.to_le_bytes())
-}
-
-/// No cluster of this host speaks gRPC.
-pub fn proxy_grpc_call(
-    _: &mut impl Memory,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u32,
-    _: u64,
-) -> Answer<()> {
-    Err(Status::ParseFailure)
-}
-
-/// As for a call.
-pub fn proxy_grpc_stream(
-    _: &mut impl Memory,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-) -> Answer<()> {
-    Err(Status::ParseFailure)
-}
-
-pub fn proxy_grpc_send(_: &mut impl Memory, _: u32, _: u64, _: u64, _: u32) -> Answer<()> {
-    Err(Status::BadArgument)
-}
-
-pub fn proxy_grpc_cancel(_: &mut impl Memory, _: u32) -> Answer<()> {
-    Err(Status::BadArgument)
-}
-
-pub fn proxy_grpc_close(_: &mut impl Memory, _: u32) -> Answer<()> {
-    Err(Status::BadArgument)
 }
 
 pub fn proxy_get_status(guest: &mut impl Memory, code: u64, data: u64, size: u64) -> Answer<()> {

@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::{Ended, client};
+use super::{Ended, wire};
 use crate::emulate::guest::{Callback, Side};
 use crate::emulate::host::{HeaderMap, VmIndex};
 use crate::recording::{Exchange, Request, Upstream};
@@ -155,7 +155,7 @@ impl Live {
     pub(super) fn new(exchange: &Exchange) -> Self {
         Self {
             request: exchange.request.clone(),
-            pieces: client::pieces(&exchange.request),
+            pieces: wire::pieces(&exchange.request),
             upstream: exchange.upstream.clone(),
             until: exchange.until,
             started: exchange.at.is_some(),

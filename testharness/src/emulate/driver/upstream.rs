@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::live::{Place, Sent};
+use super::wire::{response_headers, upstream_headers};
 use super::{Event, Proxy};
 use crate::emulate::guest::Side;
-use crate::emulate::host::{HeaderMap, Reply, lock};
-use crate::recording::{Reset, Upstream};
+use crate::emulate::host::{Reply, lock};
+use crate::recording::Reset;
 
 /// What the client reads when an upstream breaks off before it has answered.
 const BROKEN_OFF: &str =
@@ -19,6 +20,13 @@ impl Proxy {
         let routing = &self.settings.routing;
         let mut host = lock(&self.host);
         let Some(stream) = host.streams.get_mut(&index) else { return };
+        if stream.request_headers.get(b"x-forwarded-proto").is_none_or(<[u8]>::is_empty) {
+            // Envoy finds no route then (`VirtualHostImpl::getRouteFromEntries`).
+            drop(host);
+            // It is the router that answers, and for it the request is all there.
+            self.streams[index].in_last_callback = false;
+            return self.reply(index, &Reply::of_envoy(404, "route_not_found", ""));
+        }
         let value = stream.request_headers.get(routing.header.as_bytes());
         let route = stream.route.take().unwrap_or_else(|| routing.cluster(value).to_owned());
         stream.facts.cluster = Some(route.clone());
@@ -138,48 +146,4 @@ impl Proxy {
         }
         self.headers(Place::first(index, Side::Response), end);
     }
-}
-
-/// What goes over the wire to an HTTP/1 upstream.
-fn upstream_headers(headers: &HeaderMap, end: bool) -> HeaderMap {
-    let mut sent = HeaderMap::of_request();
-    let authority = headers.get(b":authority").unwrap_or_default();
-    sent.add(b"host", authority);
-    for (name, value) in headers.iter().filter(|(name, _)| name.first() != Some(&b':')) {
-        sent.add(name, value);
-    }
-    sent.trim();
-    let bodiless = matches!(headers.get(b":method"), Some(b"GET" | b"HEAD" | b"CONNECT" | b"DELETE"));
-    if sent.get(b"content-length").is_none() {
-        // Section 2.4: without a length the body goes in chunks.
-        match end {
-            true if bodiless => {}
-            true => sent.add(b"content-length", b"0"),
-            false => sent.add(b"transfer-encoding", b"chunked"),
-        }
-    }
-    sent
-}
-
-/// What filters see of an upstream's headers, and whether nothing follows them. An upstream that sends its body at once
-/// gives the length, any other one sends chunks.
-fn response_headers(upstream: &Upstream, is_head: bool) -> (HeaderMap, bool) {
-    let mut headers = HeaderMap::of_response();
-    headers.add(b":status", upstream.status.to_string().as_bytes());
-    for (name, value) in upstream.headers.iter() {
-        headers.add(name, value);
-    }
-    headers.trim();
-    let length = match upstream.pieces.as_slice() {
-        [] if upstream.reset.is_none() => Some(0),
-        [piece] if piece.after.is_zero() && upstream.reset.is_none() => Some(piece.bytes.len()),
-        _ => None,
-    };
-    let bodiless = matches!(upstream.status, 100..=199 | 204 | 304);
-    match length {
-        _ if bodiless || is_head => {}
-        Some(length) => headers.set(b"content-length", length.to_string().as_bytes()),
-        None => headers.set(b"transfer-encoding", b"chunked"),
-    }
-    (headers, bodiless || is_head || length == Some(0))
 }

@@ -151,8 +151,14 @@ impl Proxy {
         if let Some(live) = stream.and_then(|stream| self.streams.get_mut(stream)) {
             live.callbacks.push((vm, callback));
         }
-        for line in lines.into_iter().filter(|line| line.level >= Level::Error) {
-            self.faults(line.stream.or(stream)).errors.push(line.text);
+        for line in lines {
+            let faults = self.faults(line.stream.or(stream));
+            match line.level {
+                // The SDK logs panics so, and nothing else.
+                Level::Critical => faults.traps.push(line.text),
+                Level::Error => faults.errors.push(line.text),
+                _ => {}
+            }
         }
         match answer {
             Ok(answer) => Some(Called { answer, stopped, after }),

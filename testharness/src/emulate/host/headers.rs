@@ -115,12 +115,15 @@ impl HeaderMap {
 
     /// As the other side of an HTTP/1 connection reads it: white space around a value is none of the value.
     pub fn trim(&mut self) {
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         for (_, value) in &mut self.fields {
-            let end = value.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
-            let start = value[..end].iter().position(|byte| !blank(byte)).unwrap_or_default();
-            *value = value[start..end].to_vec();
+            *value = trimmed(value).to_vec();
         }
+    }
+
+    /// With fields behind the others that are read from an HTTP/1 connection.
+    #[must_use]
+    pub fn with_read<'a>(self, fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        self.with(fields.into_iter().map(|(name, value)| (name, trimmed(value))))
     }
 
     /// No fields any more.
@@ -200,6 +203,13 @@ impl HeaderMap {
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value).into_owned())
     }
+}
+
+fn trimmed(value: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let end = value.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
+    let start = value[..end].iter().position(|byte| !blank(byte)).unwrap_or_default();
+    &value[start..end]
 }
 
 #[cfg(test)]

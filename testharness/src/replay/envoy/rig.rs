@@ -68,6 +68,13 @@ impl Rig {
 
     /// Runs a recording. After an error nothing is known about this Envoy any more.
     pub(super) async fn run(&mut self, recording: &Recording) -> Result<Ran> {
+        let ran = self.try_run(recording).await;
+        // Where it has crashed, that is the reason for everything else.
+        self.envoy.check_running()?;
+        ran
+    }
+
+    async fn try_run(&mut self, recording: &Recording) -> Result<Ran> {
         self.gone().await?;
         if self.servers.stage(recording, self.ping)? {
             let version = self.next();
