@@ -211,14 +211,12 @@ impl Pipeline {
         held.members.finish()?;
 
         let mut request = Request::new(&held.head, &held.members, env);
-        let mut clock = request.now_ns();
-        run(&mut request, &mut clock, &self.parts.pre)?;
+        run(&mut request, &self.parts.pre)?;
         let index = self.parts.picker.pick(&mut request, &self.parts.names)?;
-        clock = request.now_ns();
         let Some(profile) = self.parts.profiles.get(index) else {
             return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
         };
-        run(&mut request, &mut clock, &profile.request)?;
+        run(&mut request, &profile.request)?;
         request.count(self.core.success);
 
         let (headers, body, state) = request.finish(|field| self.wanted.name(field).to_owned());
@@ -309,23 +307,19 @@ impl Pipeline {
     }
 }
 
-fn run(
-    request: &mut Request<'_>,
-    clock: &mut u64,
-    plugins: &[Installed<dyn RequestPlugin>],
-) -> Result<(), Rejection> {
+/// Runs plugins one after another. One reading of the clock serves as the end of a plugin and the start of the
+/// next.
+fn run(request: &mut Request<'_>, plugins: &[Installed<dyn RequestPlugin>]) -> Result<(), Rejection> {
+    if plugins.is_empty() {
+        return Ok(());
+    }
+    let mut clock = request.now_ns();
     for installed in plugins {
         let result = installed.plugin.process(request);
-        lap(request, clock, installed.duration);
+        let now = request.now_ns();
+        request.env().record(installed.duration, now.saturating_sub(clock));
+        clock = now;
         result?;
     }
     Ok(())
-}
-
-/// Records the time since the last lap. One reading of the clock serves as the end of a plugin and the start
-/// of the next.
-fn lap(request: &mut Request<'_>, clock: &mut u64, duration: MetricId) {
-    let now = request.now_ns();
-    request.env().record(duration, now.saturating_sub(*clock));
-    *clock = now;
 }

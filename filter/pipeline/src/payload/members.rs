@@ -5,6 +5,7 @@
 //! hostile body cannot make it keep more than that.
 
 mod kept;
+mod nested;
 mod number;
 mod seen;
 mod stack;
@@ -203,10 +204,14 @@ impl Members {
                     }
                     _ => return Err(self.unexpected(&cursor, 0, "true, false or null")),
                 },
-                _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => cursor.skip(1),
                 _ => {
+                    if self.stack.depth() > 1 && self.nested(&mut cursor) {
+                        continue;
+                    }
                     cursor.skip(1);
-                    self.structure(byte, &cursor)?;
+                    if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                        self.structure(byte, &cursor)?;
+                    }
                 }
             }
         }
@@ -216,11 +221,18 @@ impl Members {
     /// Inside a string, key or value, up to its end or the chunk's.
     #[inline]
     fn string(&mut self, wanted: &Wanted, cursor: &mut Cursor<'_>) -> Result<(), BodyError> {
-        let rest = cursor.rest();
+        let rest = if self.utf8.is_complete() {
+            cursor.at = strings::clean(cursor.chunk, cursor.at);
+            cursor.rest()
+        } else {
+            // The chunk before ended inside of a character; behind it the fast way goes on.
+            let rest = cursor.rest();
+            rest.get(..self.utf8.missing()).unwrap_or(rest)
+        };
         let run = strings::plain_run(rest);
         if !run.ascii || !self.utf8.is_complete() {
             let plain = rest.get(..run.len).unwrap_or_default();
-            if !self.utf8.check(plain, run.len == rest.len()) {
+            if !self.utf8.check(plain, run.len == cursor.rest().len()) {
                 return Err(BodyError::InvalidUtf8 { offset: self.behind(cursor) });
             }
         }
@@ -256,6 +268,7 @@ impl Members {
                     }
                 }
             }
+            Some(0x20..) => Ok(()),
             Some(_) => Err(self.unexpected(cursor, 0, "an escaped control character")),
         }
     }

@@ -14,6 +14,17 @@ impl Utf8 {
         self.len == 0
     }
 
+    /// How many bytes of a cut character are still to come.
+    pub(super) fn missing(&self) -> usize {
+        let [first, ..] = self.carry;
+        let whole = match first {
+            0xF0.. => 4_usize,
+            0xE0.. => 3,
+            _ => 2,
+        };
+        whole.saturating_sub(self.len)
+    }
+
     /// Checks the next bytes of a string. `to_chunk_end` says that the chunk ends with them, so that the last
     /// character may be cut; otherwise it has to be complete.
     pub(super) fn check(&mut self, mut bytes: &[u8], to_chunk_end: bool) -> bool {
