@@ -9,8 +9,7 @@ use crate::workspace::Workspace;
 use crate::{envoy, module, process, toolchain};
 
 const HARNESS: &str = "ipp-testharness";
-/// Optimised like a release, but built in a fraction of the time that the module's profile takes natively.
-const TOOLS_PROFILE: &str = "tools";
+const OPTIMIZED: &str = "release";
 
 #[derive(Debug, Default)]
 pub struct Demo {
@@ -44,7 +43,7 @@ pub fn up(workspace: &Workspace, demo: &Demo) -> Result<ExitCode> {
 }
 
 pub fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
-    start(workspace, "ipp-bench", TOOLS_PROFILE, &arguments.collect::<Vec<_>>())
+    start(workspace, "ipp-bench", OPTIMIZED, &arguments.collect::<Vec<_>>())
 }
 
 /// Replays recordings. Without `--engine` it is the compiled module that is asked, in the fast host.

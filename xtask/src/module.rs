@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::console::{grouped, seconds};
 use crate::stop::{Result, Stop};
-use crate::toolchain::{TARGET, Toolchain};
+use crate::toolchain::{PROFILE, TARGET, Toolchain};
 use crate::workspace::{Workspace, cargo_home};
 
 /// The package whose module is called just `ipp.wasm`.
@@ -76,7 +76,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, package: &str) -> Res
         )));
     }
 
-    let made = target.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_")));
+    let made = target.join(TARGET).join(PROFILE).join(format!("{}.wasm", package.replace('-', "_")));
     let bytes = fs::read(&made).map_err(|error| {
         Stop::file("read", &made, &error)
             .help(format!("the package {package} must be a cdylib (`[lib] crate-type = [\"cdylib\"]`)"))

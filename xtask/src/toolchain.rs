@@ -12,6 +12,8 @@ use crate::stop::{Result, Stop};
 use crate::workspace::{Workspace, cargo_program};
 
 pub const TARGET: &str = "wasm32-wasip1";
+/// The profile of the root Cargo.toml that modules are built with.
+pub const PROFILE: &str = "module";
 
 /// The environment variable that names a toolchain instead of leaving the choice to us.
 pub const CHOICE: &str = "IPP_TOOLCHAIN";
@@ -39,7 +41,7 @@ impl Toolchain {
         }
     }
 
-    /// `cargo build` for the target in release, and the rustc flags that this toolchain needs itself.
+    /// `cargo build` for the target in the modules' profile, and the rustc flags that this toolchain needs itself.
     pub fn build_command(&self) -> (Command, Vec<String>) {
         let (mut command, flags) = match self {
             Self::Ordinary { .. } => {
@@ -49,7 +51,7 @@ impl Toolchain {
             }
             Self::Debian { tools, .. } => tools.build_command(),
         };
-        command.args(["--release", "--target", TARGET]);
+        command.args(["--profile", PROFILE, "--target", TARGET]);
         (command, flags)
     }
 }
