@@ -7,9 +7,13 @@ use std::process::{Command, Stdio};
 use super::counts::{Counter, Counts};
 use super::documents;
 use super::tier::Tier;
+use crate::process::{apt_get_install, may_apt_get, on_path};
 use crate::stop::{Result, Stop};
 use crate::workspace::Workspace;
-use crate::{envoy, launch, module, toolchain};
+use crate::{elsewhere, envoy, launch, module, toolchain};
+
+/// Programs that the tests of the image need, and Debian's packages of the same names.
+const REGISTRY: [&str; 3] = ["docker-registry", "skopeo", "openssl"];
 
 const HARNESS: &str = "ipp-testharness";
 
@@ -50,6 +54,7 @@ impl<'a> Session<'a> {
             Tier::Harness => self.harness(&mut counts),
             Tier::Envoy => self.envoy(&mut counts),
             Tier::Replay => self.replay(&mut counts),
+            Tier::Image => self.image(&mut counts),
             Tier::Docs => documents::check(self.workspace).map(|ok| counts += Counts::one(ok)),
         };
         (counts, ended.err().map(|stop| stop.to_string()))
@@ -64,7 +69,8 @@ impl<'a> Session<'a> {
     }
 
     fn unit(&self, counts: &mut Counts) -> Result<()> {
-        let mut packages = self.test_command(&["--workspace", "--exclude", HARNESS]);
+        let mut packages =
+            self.test_command(&["--workspace", "--exclude", HARNESS, "--exclude", launch::IMAGE]);
         for name in MODULES {
             packages.args(["--exclude", name]);
         }
@@ -95,6 +101,54 @@ impl<'a> Session<'a> {
         command.args(["--engine", "all"]).current_dir(&self.workspace.root).env("IPP_ENVOY", &envoy.path);
         command.envs(VARIABLES.iter().zip(&modules));
         run_counted(command, counts, &mut stdout())
+    }
+
+    /// All run even if one fails, because each says something of its own.
+    fn image(&mut self, counts: &mut Counts) -> Result<()> {
+        let modules = self.build_modules(&mut Counts::default())?;
+        let same = self.same_elsewhere(&modules[0], counts);
+        // Without root the tests that need them say that they are skipped.
+        if REGISTRY.iter().any(|name| on_path(name).is_none()) && may_apt_get() {
+            apt_get_install(&REGISTRY)?;
+        }
+        let tests = run_counted(self.test_command(&["--package", launch::IMAGE]), counts, &mut stdout());
+        same.and(tests)
+    }
+
+    /// Builds the module in a second place, and both forms of the image twice.
+    fn same_elsewhere(&self, module: &Path, counts: &mut Counts) -> Result<()> {
+        let copy = elsewhere::copy(self.workspace)?;
+        let toolchain = toolchain::choose(self.workspace)?;
+        let built = module::build_of_commit(&copy, &toolchain, module::STOCK, self.workspace.commit());
+        *counts += Counts::one(built.is_ok());
+        let other = built?.path;
+        for form in ["artifact", "image"] {
+            let mut digests = Vec::new();
+            for (number, module) in [module, &other].into_iter().enumerate() {
+                let out = self.workspace.output()?.join(format!("image-check-{number}"));
+                let mut command = launch::image_command(self.workspace)?;
+                command.args(["--form", form, "--commit", &self.workspace.commit()]);
+                command.arg("--module").arg(module).arg("--out").arg(out).stdin(Stdio::null());
+                let said = command.output().map_err(|error| cannot_start(&command, &error))?;
+                let said = String::from_utf8_lossy(&said.stdout).into_owned();
+                digests.push(
+                    said.split("  digest ")
+                        .nth(1)
+                        .and_then(|it| it.split_whitespace().next())
+                        .map(str::to_owned),
+                );
+            }
+            let same = digests[0].is_some() && digests[0] == digests[1];
+            println!(
+                "test the_{form}_has_the_same_digest_from_another_folder ... {}",
+                if same { "ok" } else { "FAILED" }
+            );
+            *counts += Counts::one(same);
+            if !same {
+                println!("{digests:?}, of {} and {}", module.display(), other.display());
+            }
+        }
+        Ok(())
     }
 
     /// A run of some of the harness's test files, which find the modules by these variables.
