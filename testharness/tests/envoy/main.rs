@@ -12,6 +12,7 @@ mod demo;
 mod hostile;
 mod metrics;
 mod refusals;
+mod render;
 mod routing;
 mod shipped;
 mod spoofing;
