@@ -52,6 +52,14 @@ pub fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -
 /// Replays recordings. Without `--engine` it is the compiled module that is asked, in the fast host.
 pub fn replay(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let mut arguments: Vec<OsString> = arguments.collect();
+    if makes_something(&arguments) {
+        let mut command = replay_command(workspace)?;
+        command.args(arguments);
+        if let Ok(here) = std::env::current_dir() {
+            command.current_dir(here);
+        }
+        return process::become_program(command);
+    }
     let engine = engine(&arguments);
     let given =
         |option: &str| arguments.iter().any(|it| it.to_str().is_some_and(|it| it.starts_with(option)));
@@ -118,6 +126,12 @@ pub fn image_command(workspace: &Workspace) -> Result<Command> {
         command.current_dir(here);
     }
     Ok(command)
+}
+
+/// Whether it is one of the program's other commands, which need no module and no engine.
+fn makes_something(arguments: &[OsString]) -> bool {
+    let first = arguments.first().and_then(|it| it.to_str());
+    first.is_some_and(|it| ["import", "record", "render"].contains(&it))
 }
 
 /// The value of `--engine`, in both of its forms.
@@ -189,6 +203,13 @@ mod tests {
         assert_eq!(engine(&["x", "--engine", "all"]).as_deref(), Some("all"));
         assert_eq!(engine(&["--engine=native", "x"]).as_deref(), Some("native"));
         assert_eq!(engine(&["x", "--junit", "engine"]), None);
+    }
+
+    #[test]
+    fn only_the_first_word_is_a_command() {
+        let makes = |words: &[&str]| makes_something(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(makes(&["render", "--as", "envoy"]) && makes(&["import", "har"]));
+        assert!(!makes(&[]) && !makes(&["recordings", "render"]) && !makes(&["--engine", "all"]));
     }
 
     #[test]

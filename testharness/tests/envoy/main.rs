@@ -15,4 +15,5 @@ mod refusals;
 mod render;
 mod routing;
 mod shipped;
+mod side_by_side;
 mod spoofing;

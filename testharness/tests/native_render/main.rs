@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ipp_testharness::render::Form;
 use serde::Deserialize;
 use serde_yaml::Value;
 
@@ -257,4 +258,30 @@ fn rendered_config() -> String {
     format!(
         "apiVersion: llm-d.ai/v1alpha1\nkind: PayloadProcessorConfig\nplugins:\n- type: body-field-to-header\n  parameters: {fields}\n- type: base-model-to-header\nprofiles:\n- name: default\n  plugins: {{request: [{{pluginRef: body-field-to-header}}]}}\n"
     )
+}
+
+/// The page that sends people here shows a command that works, and lists what it can make.
+#[test]
+fn the_migration_page_says_what_works() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/migrate-from-ext-proc.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let (_, shown) = page.split_once("\nipp-replay render ").expect("a command");
+    let (shown, _) = shown.split_once(" > filter.yaml").expect("its end");
+    let digest = URL.split_once("sha256:").expect("a digest").1;
+    let words: Vec<String> = shown
+        .replace("\\\n", " ")
+        .split_whitespace()
+        .map(|word| match word {
+            "config.yaml" | "config-maps.yaml" => format!("input/{word}"),
+            word => word.replace("sha256:...", &format!("sha256:{digest}")),
+        })
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(documents(&rendered(&words)).len(), 2, "{words:?}");
+
+    let rows = page.split_once("| `--as` |").expect("the table").1.lines().skip(2);
+    let listed: Vec<&str> = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+    let forms = <Form as clap::ValueEnum>::value_variants();
+    let known = forms.iter().filter_map(clap::ValueEnum::to_possible_value);
+    assert_eq!(listed, known.map(|it| it.get_name().to_owned()).collect::<Vec<_>>());
 }
