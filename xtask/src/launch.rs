@@ -84,6 +84,7 @@ pub fn replay(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) 
 /// Writes the module as an OCI layout, and pushes it if that is asked for.
 pub fn image(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let arguments: Vec<OsString> = arguments.collect();
+    eprintln!("building {IMAGE} (first time: about 40 s) ...");
     let mut command = image_command(workspace)?;
     // A wrong command line is found now, not after a minute of building.
     let checked = image_command(workspace)?.args(&arguments).arg("--check").status();
