@@ -105,8 +105,7 @@ impl<'a> Session<'a> {
 
     /// All run even if one fails, because each says something of its own.
     fn image(&mut self, counts: &mut Counts) -> Result<()> {
-        let modules = self.build_modules(&mut Counts::default())?;
-        let same = self.same_elsewhere(&modules[0], counts);
+        let same = self.same_elsewhere(counts);
         // Without root the tests that need them say that they are skipped.
         if REGISTRY.iter().any(|name| on_path(name).is_none()) && may_apt_get() {
             apt_get_install(&REGISTRY)?;
@@ -115,37 +114,32 @@ impl<'a> Session<'a> {
         same.and(tests)
     }
 
-    /// Builds the module in a second place, and both forms of the image twice.
-    fn same_elsewhere(&self, module: &Path, counts: &mut Counts) -> Result<()> {
+    /// Builds the module here and in a second place, and both forms of the image of each.
+    fn same_elsewhere(&self, counts: &mut Counts) -> Result<()> {
+        // Both from what lies here now, whatever has been committed since an earlier tier built.
+        let commit = self.workspace.commit();
         let copy = elsewhere::copy(self.workspace)?;
         let toolchain = toolchain::choose(self.workspace)?;
-        let built = module::build_of_commit(&copy, &toolchain, module::STOCK, self.workspace.commit());
-        *counts += Counts::one(built.is_ok());
-        let other = built?.path;
+        let mut modules = Vec::new();
+        for place in [self.workspace, &copy] {
+            modules.push(module::build_of_commit(place, &toolchain, module::STOCK, commit.clone())?.path);
+        }
         for form in ["artifact", "image"] {
             let mut digests = Vec::new();
-            for (number, module) in [module, &other].into_iter().enumerate() {
+            for (number, module) in modules.iter().enumerate() {
                 let out = self.workspace.output()?.join(format!("image-check-{number}"));
                 let mut command = launch::image_command(self.workspace)?;
-                command.args(["--form", form, "--commit", &self.workspace.commit()]);
-                command.arg("--module").arg(module).arg("--out").arg(out).stdin(Stdio::null());
-                let said = command.output().map_err(|error| cannot_start(&command, &error))?;
-                let said = String::from_utf8_lossy(&said.stdout).into_owned();
-                digests.push(
-                    said.split("  digest ")
-                        .nth(1)
-                        .and_then(|it| it.split_whitespace().next())
-                        .map(str::to_owned),
-                );
+                command.args(["--form", form, "--commit", &commit]).arg("--module").arg(module);
+                command.arg("--out").arg(out).stdin(Stdio::null());
+                let output = command.output().map_err(|error| cannot_start(&command, &error))?;
+                digests.push(digest_in(&String::from_utf8_lossy(&output.stdout)));
             }
             let same = digests[0].is_some() && digests[0] == digests[1];
-            println!(
-                "test the_{form}_has_the_same_digest_from_another_folder ... {}",
-                if same { "ok" } else { "FAILED" }
-            );
+            let verdict = if same { "ok" } else { "FAILED" };
+            println!("test the_{form}_has_the_same_digest_from_another_folder ... {verdict}");
             *counts += Counts::one(same);
             if !same {
-                println!("{digests:?}, of {} and {}", module.display(), other.display());
+                println!("{digests:?}, of {modules:?}");
             }
         }
         Ok(())
@@ -245,6 +239,12 @@ fn run_counted(mut command: Command, counts: &mut Counts, out: &mut impl Write) 
     Err(Stop::new("the tests did not build, or ended without a result; cargo's words are above"))
 }
 
+/// The digest that `ipp-image` prints.
+fn digest_in(said: &str) -> Option<String> {
+    let line = said.lines().find_map(|line| line.trim_start().strip_prefix("digest "))?;
+    Some(line.trim().to_owned())
+}
+
 fn cannot_start(command: &Command, error: &std::io::Error) -> Stop {
     Stop::new(format!("cannot start {}: {error}", command.get_program().to_string_lossy()))
 }
@@ -267,6 +267,12 @@ mod tests {
         let (counts, ended) = counted("echo 'test result: FAILED. 2 passed; 1 failed; 0 ignored'; exit 101");
         assert_eq!(counts, Counts { passed: 2, failed: 1, skipped: 0 });
         assert!(ended.is_ok());
+    }
+
+    #[test]
+    fn a_digest_is_read_from_its_line() {
+        assert_eq!(digest_in("DIR\n  form       x\n  digest     sha256:00\n").as_deref(), Some("sha256:00"));
+        assert_eq!(digest_in("error"), None);
     }
 
     #[test]
