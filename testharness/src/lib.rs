@@ -18,6 +18,7 @@ pub mod import;
 pub mod message;
 pub mod modelsim;
 pub mod recording;
+pub mod render;
 pub mod replay;
 pub mod shipped;
 pub mod upstream;

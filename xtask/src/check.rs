@@ -95,13 +95,16 @@ mod tests {
 
     #[test]
     fn tiers_run_in_their_own_order() {
-        assert_eq!(names(&[], true), ["fmt", "lint", "unit", "module", "harness", "envoy", "replay", "docs"]);
+        assert_eq!(
+            names(&[], true),
+            ["fmt", "lint", "unit", "module", "harness", "envoy", "replay", "image", "docs"]
+        );
         assert_eq!(names(&[Tier::Docs, Tier::Fmt], true), ["fmt", "docs"]);
     }
 
     #[test]
     fn without_envoy_all_others_run() {
-        assert_eq!(names(&[], false), ["fmt", "lint", "unit", "module", "harness", "docs"]);
+        assert_eq!(names(&[], false), ["fmt", "lint", "unit", "module", "harness", "image", "docs"]);
         assert_eq!(select(&[Tier::Envoy], false).expect_err("empty").code, crate::stop::USAGE);
     }
 

@@ -19,8 +19,17 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "[--once] [--port N] [--config FILE]",
         "build all, get Envoy, start the demo; --once: ask and leave",
     ),
-    ("test", "[--no-envoy] [TIER...]", "run the test tiers: fmt lint unit module harness envoy replay docs"),
+    (
+        "test",
+        "[--no-envoy] [TIER...]",
+        "run the test tiers: fmt lint unit module harness envoy replay image docs",
+    ),
     ("module", "[--package NAME]", "build the module for Envoy: target/ipp/ipp.wasm"),
+    (
+        "image",
+        "[--form artifact|image] [--out DIR] [--push REF] [...]",
+        "the module as an OCI layout for Istio; --push: to a registry, see CONTRIBUTING.md",
+    ),
     ("envoy", "", "find Envoy, or fetch the pinned one, and print where it is"),
     (
         "replay",
@@ -59,6 +68,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         "up" => up(parser),
+        "image" => launch::image(&Workspace::find()?, parser.raw_args()?),
         "test" => test(parser),
         "replay" => launch::replay(&Workspace::find()?, parser.raw_args()?),
         "bench" => launch::bench(&Workspace::find()?, parser.raw_args()?),
@@ -204,7 +214,7 @@ mod tests {
             (exit, text.as_str()),
             (
                 2,
-                "error: there is no command `bulid`\nhelp: one of: up, test, module, envoy, replay, bench, help"
+                "error: there is no command `bulid`\nhelp: one of: up, test, module, image, envoy, replay, bench, help"
             )
         );
         let (exit, text) = code(&["test", "units"]).expect_err("unknown tier");

@@ -1,4 +1,4 @@
-//! Starts the harness's programs, the demo and the benchmark, with a fresh module and an Envoy.
+//! Starts the other programs of the workspace with a fresh module: demo, replay, benchmark, image.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,6 +9,8 @@ use crate::workspace::Workspace;
 use crate::{envoy, module, process, toolchain};
 
 const HARNESS: &str = "ipp-testharness";
+/// A package of its own: what speaks HTTPS takes as long to compile as all of xtask ten times over.
+pub const IMAGE: &str = "ipp-image";
 const OPTIMIZED: &str = "release";
 
 #[derive(Debug, Default)]
@@ -49,6 +51,14 @@ pub fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -
 /// Replays recordings. Without `--engine` it is the compiled module that is asked, in the fast host.
 pub fn replay(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let mut arguments: Vec<OsString> = arguments.collect();
+    if makes_something(&arguments) {
+        let mut command = replay_command(workspace)?;
+        command.args(arguments);
+        if let Ok(here) = std::env::current_dir() {
+            command.current_dir(here);
+        }
+        return process::become_program(command);
+    }
     let engine = engine(&arguments);
     let given =
         |option: &str| arguments.iter().any(|it| it.to_str().is_some_and(|it| it.starts_with(option)));
@@ -68,6 +78,60 @@ pub fn replay(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) 
         command.current_dir(here);
     }
     process::become_program(command)
+}
+
+/// Writes the module as an OCI layout, and pushes it if that is asked for.
+pub fn image(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
+    let arguments: Vec<OsString> = arguments.collect();
+    eprintln!("building {IMAGE} (first time: about 40 s) ...");
+    let mut command = image_command(workspace)?;
+    // A wrong command line is found now, not after a minute of building.
+    let checked = image_command(workspace)?.args(&arguments).arg("--check").status();
+    match checked.map(|status| status.code()) {
+        Ok(Some(0)) => {}
+        Ok(code) => {
+            return Ok(code
+                .and_then(|code| u8::try_from(code).ok())
+                .map_or(ExitCode::FAILURE, ExitCode::from));
+        }
+        Err(error) => return Err(Stop::new(format!("cannot start {IMAGE}: {error}"))),
+    }
+    let toolchain = toolchain::choose(workspace)?;
+    let module = module::build(workspace, &toolchain, module::STOCK)?.path;
+    if workspace.is_changed() {
+        eprintln!(
+            "note: the commit that the image names is not what it was built from: there are changes since"
+        );
+    }
+    command.arg("--module").arg(module).arg("--commit").arg(workspace.commit());
+    if !arguments.iter().any(|it| it.to_str().is_some_and(|it| it == "--out" || it.starts_with("--out="))) {
+        command.arg("--out").arg(workspace.output()?.join("image"));
+    }
+    command.args(arguments);
+    process::become_program(command)
+}
+
+/// The built program that makes images, without arguments.
+pub fn image_command(workspace: &Workspace) -> Result<Command> {
+    let mut build = workspace.cargo();
+    build.args(["build", "--quiet", "--package", IMAGE]);
+    if !build.status().is_ok_and(|status| status.success()) {
+        return Err(Stop::new(format!("{IMAGE} did not build; cargo's words are above")));
+    }
+    let mut command = workspace.cargo();
+    command.args(["run", "--quiet", "--package", IMAGE, "--manifest-path"]);
+    command.arg(workspace.root.join("Cargo.toml")).arg("--");
+    // The user's own folder, or `--out DIR` would mean another one.
+    if let Ok(here) = std::env::current_dir() {
+        command.current_dir(here);
+    }
+    Ok(command)
+}
+
+/// Whether it is one of the program's other commands, which need no module and no engine.
+fn makes_something(arguments: &[OsString]) -> bool {
+    let first = arguments.first().and_then(|it| it.to_str());
+    first.is_some_and(|it| ["import", "record", "render"].contains(&it))
 }
 
 /// The value of `--engine`, in both of its forms.
@@ -139,6 +203,13 @@ mod tests {
         assert_eq!(engine(&["x", "--engine", "all"]).as_deref(), Some("all"));
         assert_eq!(engine(&["--engine=native", "x"]).as_deref(), Some("native"));
         assert_eq!(engine(&["x", "--junit", "engine"]), None);
+    }
+
+    #[test]
+    fn only_the_first_word_is_a_command() {
+        let makes = |words: &[&str]| makes_something(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(makes(&["render", "--as", "envoy"]) && makes(&["import", "har"]));
+        assert!(!makes(&[]) && !makes(&["recordings", "render"]) && !makes(&["--engine", "all"]));
     }
 
     #[test]

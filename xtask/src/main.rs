@@ -3,6 +3,7 @@
 mod check;
 mod commands;
 mod console;
+mod elsewhere;
 mod envoy;
 mod launch;
 mod module;

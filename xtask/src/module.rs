@@ -50,12 +50,21 @@ impl fmt::Display for Built {
 }
 
 pub fn build(workspace: &Workspace, toolchain: &Toolchain, package: &str) -> Result<Built> {
+    build_of_commit(workspace, toolchain, package, workspace.commit())
+}
+
+/// For a workspace that is no clone, and so cannot say itself which commit it is.
+pub fn build_of_commit(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    package: &str,
+    commit: String,
+) -> Result<Built> {
     let started = Instant::now();
     let target = workspace.wasm_target();
     let first = if target.is_dir() { "" } else { " (first time: about 1 minute)" };
     eprintln!("building the module {package}{first} ...");
 
-    let commit = workspace.commit();
     let (mut command, mut flags) = toolchain.build_command();
     flags.push(FEATURES.to_owned());
     flags.extend(remaps(&workspace.root, cargo_home().as_deref()));

@@ -55,6 +55,16 @@ impl Workspace {
         }
     }
 
+    /// Whether files differ from the commit that is checked out. False where there is no git to ask.
+    pub fn is_changed(&self) -> bool {
+        let mut git = Command::new("git");
+        git.args(["status", "--porcelain"])
+            .current_dir(&self.root)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        git.output().is_ok_and(|output| !output.stdout.trim_ascii().is_empty())
+    }
+
     /// A path as a reader in the workspace would type it.
     pub fn short<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()

@@ -6,7 +6,7 @@ use clap::Parser;
 use ipp_testharness::replay::command::replay;
 use ipp_testharness::replay::engines::engine;
 use ipp_testharness::replay::options::{Command, Import, Options};
-use ipp_testharness::{capture, import};
+use ipp_testharness::{capture, import, render};
 
 fn main() -> ExitCode {
     // Unusable arguments end the process here, with 2.
@@ -31,11 +31,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Makes recordings. False if some could not be made.
+/// Makes recordings or objects. False if some could not be made.
 fn make(command: &Command) -> anyhow::Result<bool> {
     match command {
         Command::Import(Import::Har(options)) => import::har::run(options),
         Command::Import(Import::Tap(options)) => import::tap::run(options),
         Command::Record(options) => capture::run(options),
+        Command::Render(options) => render::run(options).map(|()| true),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use crate::recording::EngineKind;
-use crate::{capture, import};
+use crate::{capture, import, render};
 
 use super::engine::Role;
 
@@ -24,7 +24,7 @@ pub struct Options {
     pub replay: Replay,
 }
 
-/// What makes recordings.
+/// What makes something.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
     /// Makes recordings of what other tools have captured
@@ -32,6 +32,8 @@ pub enum Command {
     Import(Import),
     /// Makes recordings of what passes from clients to a model server
     Record(capture::Options),
+    /// Makes what a gateway takes of a configuration and ConfigMaps: Istio's objects, an Envoy bootstrap, Helm values
+    Render(render::Options),
 }
 
 /// What can be imported.

@@ -12,6 +12,8 @@ mod demo;
 mod hostile;
 mod metrics;
 mod refusals;
+mod render;
 mod routing;
 mod shipped;
+mod side_by_side;
 mod spoofing;

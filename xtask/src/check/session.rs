@@ -7,9 +7,13 @@ use std::process::{Command, Stdio};
 use super::counts::{Counter, Counts};
 use super::documents;
 use super::tier::Tier;
+use crate::process::{apt_get_install, may_apt_get, on_path};
 use crate::stop::{Result, Stop};
 use crate::workspace::Workspace;
-use crate::{envoy, launch, module, toolchain};
+use crate::{elsewhere, envoy, launch, module, toolchain};
+
+/// Programs that the tests of the image need, and Debian's packages of the same names.
+const REGISTRY: [&str; 3] = ["docker-registry", "skopeo", "openssl"];
 
 const HARNESS: &str = "ipp-testharness";
 
@@ -50,6 +54,7 @@ impl<'a> Session<'a> {
             Tier::Harness => self.harness(&mut counts),
             Tier::Envoy => self.envoy(&mut counts),
             Tier::Replay => self.replay(&mut counts),
+            Tier::Image => self.image(&mut counts),
             Tier::Docs => documents::check(self.workspace).map(|ok| counts += Counts::one(ok)),
         };
         (counts, ended.err().map(|stop| stop.to_string()))
@@ -64,7 +69,8 @@ impl<'a> Session<'a> {
     }
 
     fn unit(&self, counts: &mut Counts) -> Result<()> {
-        let mut packages = self.test_command(&["--workspace", "--exclude", HARNESS]);
+        let mut packages =
+            self.test_command(&["--workspace", "--exclude", HARNESS, "--exclude", launch::IMAGE]);
         for name in MODULES {
             packages.args(["--exclude", name]);
         }
@@ -95,6 +101,48 @@ impl<'a> Session<'a> {
         command.args(["--engine", "all"]).current_dir(&self.workspace.root).env("IPP_ENVOY", &envoy.path);
         command.envs(VARIABLES.iter().zip(&modules));
         run_counted(command, counts, &mut stdout())
+    }
+
+    /// All run even if one fails, because each says something of its own.
+    fn image(&mut self, counts: &mut Counts) -> Result<()> {
+        let same = self.same_elsewhere(counts);
+        // Without root the tests that need them say that they are skipped.
+        if REGISTRY.iter().any(|name| on_path(name).is_none()) && may_apt_get() {
+            apt_get_install(&REGISTRY)?;
+        }
+        let tests = run_counted(self.test_command(&["--package", launch::IMAGE]), counts, &mut stdout());
+        same.and(tests)
+    }
+
+    /// Builds the module here and in a second place, and both forms of the image of each.
+    fn same_elsewhere(&self, counts: &mut Counts) -> Result<()> {
+        // Both from what lies here now, whatever has been committed since an earlier tier built.
+        let commit = self.workspace.commit();
+        let copy = elsewhere::copy(self.workspace)?;
+        let toolchain = toolchain::choose(self.workspace)?;
+        let mut modules = Vec::new();
+        for place in [self.workspace, &copy] {
+            modules.push(module::build_of_commit(place, &toolchain, module::STOCK, commit.clone())?.path);
+        }
+        for form in ["artifact", "image"] {
+            let mut digests = Vec::new();
+            for (number, module) in modules.iter().enumerate() {
+                let out = self.workspace.output()?.join(format!("image-check-{number}"));
+                let mut command = launch::image_command(self.workspace)?;
+                command.args(["--form", form, "--commit", &commit]).arg("--module").arg(module);
+                command.arg("--out").arg(out).stdin(Stdio::null());
+                let output = command.output().map_err(|error| cannot_start(&command, &error))?;
+                digests.push(digest_in(&String::from_utf8_lossy(&output.stdout)));
+            }
+            let same = digests[0].is_some() && digests[0] == digests[1];
+            let verdict = if same { "ok" } else { "FAILED" };
+            println!("test the_{form}_has_the_same_digest_from_another_folder ... {verdict}");
+            *counts += Counts::one(same);
+            if !same {
+                println!("{digests:?}, of {modules:?}");
+            }
+        }
+        Ok(())
     }
 
     /// A run of some of the harness's test files, which find the modules by these variables.
@@ -191,6 +239,12 @@ fn run_counted(mut command: Command, counts: &mut Counts, out: &mut impl Write) 
     Err(Stop::new("the tests did not build, or ended without a result; cargo's words are above"))
 }
 
+/// The digest that `ipp-image` prints.
+fn digest_in(said: &str) -> Option<String> {
+    let line = said.lines().find_map(|line| line.trim_start().strip_prefix("digest "))?;
+    Some(line.trim().to_owned())
+}
+
 fn cannot_start(command: &Command, error: &std::io::Error) -> Stop {
     Stop::new(format!("cannot start {}: {error}", command.get_program().to_string_lossy()))
 }
@@ -213,6 +267,12 @@ mod tests {
         let (counts, ended) = counted("echo 'test result: FAILED. 2 passed; 1 failed; 0 ignored'; exit 101");
         assert_eq!(counts, Counts { passed: 2, failed: 1, skipped: 0 });
         assert!(ended.is_ok());
+    }
+
+    #[test]
+    fn a_digest_is_read_from_its_line() {
+        assert_eq!(digest_in("DIR\n  form       x\n  digest     sha256:00\n").as_deref(), Some("sha256:00"));
+        assert_eq!(digest_in("error"), None);
     }
 
     #[test]

@@ -9,11 +9,12 @@ pub enum Tier {
     Harness,
     Envoy,
     Replay,
+    Image,
     Docs,
 }
 
 impl Tier {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Fmt,
         Self::Lint,
         Self::Unit,
@@ -21,6 +22,7 @@ impl Tier {
         Self::Harness,
         Self::Envoy,
         Self::Replay,
+        Self::Image,
         Self::Docs,
     ];
 
@@ -37,6 +39,7 @@ impl Tier {
             Self::Harness => "harness",
             Self::Envoy => "envoy",
             Self::Replay => "replay",
+            Self::Image => "image",
             Self::Docs => "docs",
         }
     }
@@ -50,6 +53,7 @@ impl Tier {
             Self::Harness => "the harness, and the filter in an emulated Envoy",
             Self::Envoy => "the modules in a real Envoy",
             Self::Replay => "every recording, on all three engines",
+            Self::Image => "the same sources give the same image, and registries take it",
             Self::Docs => "what the documents point at exists",
         }
     }
