@@ -21,6 +21,7 @@ pub(crate) mod value;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+pub use config::with_role;
 pub use expect::{BodyExpectation, Expectation, HeaderExpectation, MessageExpectation, Outcome};
 pub use format::schema;
 pub use metrics::Metrics;

@@ -1,6 +1,7 @@
 //! Configuration: a PayloadProcessorConfig in, an immutable [`Pipeline`](crate::Pipeline) or all its errors out.
 
 mod document;
+mod duration;
 mod error;
 mod load;
 mod nearest;

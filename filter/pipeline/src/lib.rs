@@ -5,6 +5,7 @@
 //! [`Pipeline::decide`]. To write a plugin, start at [`plugin::PluginType`].
 #![forbid(unsafe_code)]
 
+mod attachment;
 pub mod config;
 mod entry;
 mod env;
@@ -18,6 +19,7 @@ mod plugins;
 mod reject;
 mod state;
 
+pub use attachment::{DEFAULT_GATE_TIMEOUT, OnStall, Role, Trouble};
 pub use config::Invalid;
 pub use entry::Pass;
 pub use env::Env;

@@ -1,9 +1,11 @@
 //! The section `proxyWasm` of a configuration: what only this product has.
 
+use crate::attachment::{DEFAULT_GATE_TIMEOUT, GATE_TIMEOUTS, OnStall, Role};
 use crate::config::{Invalid, Object, View};
 use crate::head::check_editable;
 use crate::payload::DuplicateKeys;
 use crate::reject::ErrorStyle;
+use std::time::Duration;
 
 /// 8 MiB: more than any prompt of a million tokens, and small enough for a gateway to hold hundreds of them.
 pub const DEFAULT_MAX_BYTES: u64 = 8 << 20;
@@ -49,6 +51,12 @@ pub struct Options {
     pub owned_headers: Vec<String>,
     /// Makes random choices repeatable.
     pub seed: Option<u64>,
+    /// What this filter does of the work.
+    pub role: Role,
+    /// How long a gate waits for a decision while nothing of the body comes.
+    pub gate_timeout: Duration,
+    /// What becomes of a request that the proxy cannot hold as it should.
+    pub on_stall: OnStall,
 }
 
 impl Default for Options {
@@ -62,6 +70,9 @@ impl Default for Options {
             errors: ErrorStyle::default(),
             owned_headers: Vec::new(),
             seed: None,
+            role: Role::default(),
+            gate_timeout: DEFAULT_GATE_TIMEOUT,
+            on_stall: OnStall::default(),
         }
     }
 }
@@ -73,8 +84,18 @@ impl Options {
     }
 
     pub(crate) fn read(section: &View<'_>) -> Result<Self, Invalid> {
-        let object = section.object(&["paths", "requestBody", "errors", "ownedHeaders", "seed"])?;
+        let object = section.object(&[
+            "role",
+            "gateTimeout",
+            "onStall",
+            "paths",
+            "requestBody",
+            "errors",
+            "ownedHeaders",
+            "seed",
+        ])?;
         let mut options = Self::default();
+        options.read_attachment(&object);
         if let Some(errors) = object.get("errors") {
             let styles = [("openai", ErrorStyle::OpenAi), ("upstream", ErrorStyle::Upstream)];
             options.errors = errors.choice(&styles).unwrap_or_default();
@@ -100,6 +121,21 @@ impl Options {
             options.read_body(&body).ok();
         }
         Ok(options)
+    }
+
+    fn read_attachment(&mut self, section: &Object<'_>) {
+        if let Some(role) = section.get("role") {
+            let roles = [("direct", Role::Direct), ("reader", Role::Reader), ("gate", Role::Gate)];
+            self.role = role.choice(&roles).unwrap_or_default();
+        }
+        if let Some(timeout) = section.get("gateTimeout") {
+            let [low, high] = GATE_TIMEOUTS;
+            self.gate_timeout = timeout.duration(low, high).unwrap_or(DEFAULT_GATE_TIMEOUT);
+        }
+        if let Some(rule) = section.get("onStall") {
+            let rules = [("reject", OnStall::Reject), ("continue", OnStall::Continue)];
+            self.on_stall = rule.choice(&rules).unwrap_or_default();
+        }
     }
 
     fn read_body(&mut self, section: &View<'_>) -> Result<(), Invalid> {

@@ -1,9 +1,10 @@
 //! The way of one request through a compiled configuration.
 
+use crate::attachment::{self, Trouble};
 use crate::config::BuildInfo;
 use crate::entry::{self, Pass, Verdict};
 use crate::env::Env;
-use crate::head::{Head, HeaderTable};
+use crate::head::{Head, HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics};
 use crate::options::{Options, TooLarge};
 use crate::payload::{Members, Wanted};
@@ -77,6 +78,7 @@ pub(crate) struct CoreMetrics {
     body_bytes: MetricId,
     endings: Vec<(Ending, MetricId)>,
     rejections: Vec<(&'static str, MetricId)>,
+    troubles: Vec<(Trouble, MetricId)>,
 }
 
 impl CoreMetrics {
@@ -99,6 +101,7 @@ impl CoreMetrics {
             body_bytes: metrics.define(MetricKind::Histogram, "ipp_body_bytes", &[]),
             endings,
             rejections,
+            troubles: attachment::define(metrics),
         }
     }
 }
@@ -174,8 +177,7 @@ impl Pipeline {
     ) -> (Vec<HeaderEdit>, Entered) {
         let (mut head, verdict, content_length) =
             entry::enter(&self.request_headers, &self.options, headers, end_of_stream);
-        let owned = std::mem::take(&mut head.owned_present);
-        let removals = owned.into_iter().map(|header| HeaderEdit { header, value: None }).collect();
+        let removals = removals(std::mem::take(&mut head.owned_present));
         let entered = match verdict {
             Verdict::Pass(pass) => Entered::Pass(pass),
             Verdict::Reject(rejection) => Entered::Reject(rejection),
@@ -264,6 +266,22 @@ impl Pipeline {
         }
     }
 
+    /// Counts something that is wrong with how the module is attached.
+    pub fn count_trouble(&self, trouble: Trouble, env: &mut dyn Env) {
+        if let Some((_, metric)) = self.core.troubles.iter().find(|(known, _)| *known == trouble) {
+            env.add(*metric, 1);
+        }
+    }
+
+    /// Which of a message's headers this configuration decides on, for a filter that looks at nothing else of it.
+    pub fn owned_among<'h>(&self, headers: impl Iterator<Item = (&'h [u8], &'h [u8])>) -> Vec<HeaderEdit> {
+        let mut head = Head::default();
+        for (name, value) in headers {
+            head.take(&self.request_headers, name, value);
+        }
+        removals(head.owned_present)
+    }
+
     /// Turns a refusal into the reply of the configured shape, and counts it.
     pub fn reply(&self, rejection: &Rejection, env: &mut dyn Env) -> Reply {
         let code = |code: &str| self.core.rejections.iter().find(|(known, _)| *known == code);
@@ -305,6 +323,10 @@ impl Pipeline {
     pub fn options(&self) -> &Options {
         &self.options
     }
+}
+
+fn removals(headers: Vec<HeaderId>) -> Vec<HeaderEdit> {
+    headers.into_iter().map(|header| HeaderEdit { header, value: None }).collect()
 }
 
 /// Runs plugins one after another. One reading of the clock serves as the end of a plugin and the start of the

@@ -30,6 +30,8 @@ pub(crate) const CODES: &[&str] = &[
     "model_not_found",
     "too_many_headers",
     "internal_error",
+    "gate_timeout",
+    "direct_stalled",
     OTHER,
 ];
 

@@ -1,7 +1,8 @@
 //! A configuration in force: the pipeline, the host's ids of its metrics, and its source of chance.
 
+use crate::apply;
 use crate::host::{self, Kind};
-use ipp_pipeline::{Env, MetricId, MetricKind, Pipeline};
+use ipp_pipeline::{Env, MetricId, MetricKind, Pipeline, Rejection};
 use ipp_selector::{Rng, SplitMix64};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -36,6 +37,12 @@ impl Active {
     /// The world of one callback.
     pub(crate) fn env(&self) -> HostEnv<'_> {
         HostEnv(self)
+    }
+
+    /// Answers the request that the host's calls are about, and counts the refusal.
+    pub(crate) fn answer(&self, rejection: &Rejection) {
+        let reply = self.pipeline.reply(rejection, &mut self.env());
+        apply::reply(rejection.code, &reply);
     }
 
     fn metric(&self, metric: MetricId) -> Option<u32> {

@@ -1,6 +1,9 @@
-//! From a decision to the host: header edits, the change of the body, the reply. The one place that does it.
+//! From a decision to the host: header edits, the change of the body, the reply. The one place that does it, in every
+//! role: a request that is held here gets all of it at once ([`forward`]); between a reader and a gate the reader changes
+//! the body ([`body`]), and the gate does the rest ([`decision`]).
 
 use crate::host::{self, Buffer, Map, Refused};
+use crate::message::{Decision, Length};
 use ipp_pipeline::plugin::{HeaderEdit, Splice};
 use ipp_pipeline::{Forward, HeaderTable, Pipeline, Reply};
 
@@ -8,23 +11,53 @@ use ipp_pipeline::{Forward, HeaderTable, Pipeline, Reply};
 /// more is needed for it to see the new headers.
 pub(crate) fn forward(pipeline: &Pipeline, forward: &Forward) -> Result<(), Refused> {
     headers(Map::Request, pipeline.request_headers(), &forward.headers)?;
-    if let Some(length) = forward.content_length {
-        // A stale one is request smuggling: the surplus bytes would begin the connection's next request.
-        host::set_header(Map::Request, "content-length", length.to_string().as_bytes())?;
-    }
+    content_length(length(forward))?;
     body(&forward.body)
+}
+
+/// Edits the headers of a request that a gate holds.
+pub(crate) fn decision(decision: &Decision) -> Result<(), Refused> {
+    for (name, value) in &decision.headers {
+        header(Map::Request, name, value.as_deref())?;
+    }
+    content_length(decision.length)
+}
+
+/// The part of a decision that is a gate's to apply.
+pub(crate) fn for_a_gate(pipeline: &Pipeline, forward: &Forward) -> Decision {
+    let names = pipeline.request_headers();
+    let edit = |edit: &HeaderEdit| (names.name(edit.header).to_owned(), edit.value.clone());
+    Decision { length: length(forward), headers: forward.headers.iter().map(edit).collect() }
+}
+
+fn length(forward: &Forward) -> Length {
+    match forward.content_length {
+        // A length that does not fit is none that a body could have.
+        Some(length) => u64::try_from(length).map_or(Length::Unknown, Length::Exact),
+        None => Length::Kept,
+    }
+}
+
+/// A stale length is request smuggling: the surplus bytes would begin the connection's next request.
+fn content_length(length: Length) -> Result<(), Refused> {
+    const NAME: &str = "content-length";
+    match length {
+        Length::Kept => Ok(()),
+        Length::Exact(length) => host::set_header(Map::Request, NAME, length.to_string().as_bytes()),
+        Length::Unknown => host::remove_header(Map::Request, NAME),
+    }
 }
 
 /// Sets and removes headers.
 pub(crate) fn headers(map: Map, names: &HeaderTable, edits: &[HeaderEdit]) -> Result<(), Refused> {
-    for edit in edits {
-        let name = names.name(edit.header);
-        match &edit.value {
-            Some(value) => host::set_header(map, name, value)?,
-            None => host::remove_header(map, name)?,
-        }
+    edits.iter().try_for_each(|edit| header(map, names.name(edit.header), edit.value.as_deref()))
+}
+
+fn header(map: Map, name: &str, value: Option<&[u8]>) -> Result<(), Refused> {
+    match value {
+        Some(value) => host::set_header(map, name, value),
+        None => host::remove_header(map, name),
     }
-    Ok(())
 }
 
 /// Removes every header that this filter decides on. A server may merge trailers into the headers.
@@ -34,7 +67,7 @@ pub(crate) fn strip(map: Map, names: &HeaderTable) -> Result<(), Refused> {
 
 /// Envoy replaces the start of a body and nothing further in: everything up to the last change is read,
 /// changed, and put back.
-fn body(splices: &[Splice]) -> Result<(), Refused> {
+pub(crate) fn body(splices: &[Splice]) -> Result<(), Refused> {
     let Some(last) = splices.last() else { return Ok(()) };
     let start = host::read(Buffer::RequestBody, 0, last.range.end)?;
     let mut changed = Vec::with_capacity(start.len());

@@ -70,6 +70,15 @@ unsafe extern "C" {
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_header_map_size(map: u32, size: *mut usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_register_shared_queue(name: *const u8, name_size: usize, queue: *mut u32) -> u32;
+    fn proxy_enqueue_shared_queue(queue: u32, value: *const u8, value_size: usize) -> u32;
+    fn proxy_dequeue_shared_queue(queue: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
 }
 
 fn check(status: u32) -> Result<()> {
@@ -159,6 +168,69 @@ pub(crate) fn add(metric: u32, by: u64) -> Result<()> {
 pub(crate) fn record(metric: u32, value: u64) -> Result<()> {
     // SAFETY: no memory is shared.
     check(unsafe { proxy_record_metric(metric, value) })
+}
+
+/// How many bytes the names and values of a message's headers are.
+pub(crate) fn headers_size(map: Map) -> Result<usize> {
+    let mut size = 0;
+    // SAFETY: the pointer is to a local that outlives the call.
+    check(unsafe { proxy_get_header_map_size(map as u32, &mut size) })?;
+    Ok(size)
+}
+
+/// A property of the stream, the names of whose path are separated by zeros; `None` if there is none.
+pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the slice and both locals outlive the call.
+    check(unsafe { proxy_get_property(path.as_ptr(), path.len(), &mut data, &mut size) }).ok()?;
+    Some(owned(data, size))
+}
+
+/// Keeps a value with the stream, under a name by which every later filter of it can read it. No client can.
+pub(crate) fn set_property(name: &str, value: &[u8]) -> Result<()> {
+    // SAFETY: both slices outlive the call, which copies them.
+    check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// Makes a queue of that name whose items come to this root context, on this thread. The token is good in the whole
+/// process.
+pub(crate) fn register_queue(name: &str) -> Result<u32> {
+    let mut queue = 0;
+    // SAFETY: the slice and the local outlive the call.
+    check(unsafe { proxy_register_shared_queue(name.as_ptr(), name.len(), &mut queue) })?;
+    Ok(queue)
+}
+
+/// Puts an item into a queue; its root context hears of it later, on its own thread.
+pub(crate) fn enqueue(queue: u32, item: &[u8]) -> Result<()> {
+    // SAFETY: the slice outlives the call, which copies it.
+    check(unsafe { proxy_enqueue_shared_queue(queue, item.as_ptr(), item.len()) })
+}
+
+/// The next item of a queue, if there is one.
+pub(crate) fn dequeue(queue: u32) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: both pointers are to locals that outlive the call.
+    check(unsafe { proxy_dequeue_shared_queue(queue, &mut data, &mut size) }).ok()?;
+    Some(owned(data, size))
+}
+
+/// Makes the calls that follow in this callback be about that context. Refused if it is gone.
+pub(crate) fn act_for(context: u32) -> Result<()> {
+    // SAFETY: no memory is shared.
+    check(unsafe { proxy_set_effective_context(context) })
+}
+
+/// Lets a request go on that was held, after the callback that runs. Its headers cannot be edited any more.
+pub(crate) fn continue_request() -> Result<()> {
+    // SAFETY: no memory is shared; 0 is the request.
+    check(unsafe { proxy_continue_stream(0) })
+}
+
+/// Sets how often this root context ticks; 0 is never.
+pub(crate) fn set_tick_period(milliseconds: u32) -> Result<()> {
+    // SAFETY: no memory is shared.
+    check(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
 }
 
 /// Nanoseconds since the Unix epoch; 0 if the host has no clock.

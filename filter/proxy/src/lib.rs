@@ -2,10 +2,16 @@
 
 mod active;
 mod apply;
+mod gate;
 mod host;
+#[doc(hidden)]
+pub mod message;
 mod pairs;
+mod reader;
+mod role;
 mod root;
 mod stream;
+mod watch;
 
 #[doc(hidden)]
 pub use proxy_wasm;
@@ -33,18 +39,19 @@ static CALLBACKS: [u8; LIST.len()] = match LIST.as_bytes().first_chunk() {
 };
 
 const LIST: &str = "proxy_on_context_create proxy_on_configure proxy_on_delete proxy_on_request_headers \
-                    proxy_on_request_body proxy_on_request_trailers proxy_on_response_headers";
+                    proxy_on_request_body proxy_on_request_trailers proxy_on_response_headers \
+                    proxy_on_tick proxy_on_queue_ready";
 
 /// Registers the filter with the host. Called once for each VM, by [`export!`].
 #[doc(hidden)]
 pub fn start(registry: fn() -> Registry) {
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
     root::set_registry(registry);
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
 }
 
 /// The root context that [`start`] registers, for a host in the same process that stands between it and the SDK.
 #[doc(hidden)]
-pub fn root() -> Box<dyn proxy_wasm::traits::RootContext> {
-    Box::new(root::Root::default())
+pub fn root(id: u32) -> Box<dyn proxy_wasm::traits::RootContext> {
+    Box::new(root::Root::new(id))
 }

@@ -2,7 +2,7 @@
 
 use crate::active::Active;
 use crate::host::{self, Buffer};
-use crate::stream::Stream;
+use crate::role::Duty;
 use ipp_pipeline::config::{self, BuildInfo};
 use ipp_pipeline::plugin::Registry;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -29,9 +29,25 @@ pub(crate) fn set_registry(registry: fn() -> Registry) {
 
 /// The root context. After an update the old and the new one live side by side in one VM until the old one's
 /// last stream has ended, so everything that belongs to a configuration is in here.
-#[derive(Default)]
 pub(crate) struct Root {
-    active: Option<Rc<Active>>,
+    id: u32,
+    duty: Option<Duty>,
+}
+
+impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Self { id, duty: None }
+    }
+
+    /// Ticks as often as the shortest need of all that wants to be told of the time.
+    fn set_tick_period(&self) {
+        let periods = [self.duty.as_ref().and_then(Duty::tick_period)];
+        let shortest = periods.into_iter().flatten().min().unwrap_or_default();
+        let milliseconds = u32::try_from(shortest.as_millis()).unwrap_or(u32::MAX);
+        if let Err(refused) = host::set_tick_period(milliseconds) {
+            log::warn!("the host refused a tick period (status {})", refused.0);
+        }
+    }
 }
 
 impl Context for Root {}
@@ -59,10 +75,17 @@ impl RootContext for Root {
             }
         };
         match config::load(&text, &REGISTRY.get()(), INFO) {
-            Ok(pipeline) => {
-                self.active = Some(Rc::new(Active::new(pipeline)));
-                true
-            }
+            Ok(pipeline) => match Duty::new(Rc::new(Active::new(pipeline)), self.id) {
+                Ok(duty) => {
+                    self.duty = Some(duty);
+                    self.set_tick_period();
+                    true
+                }
+                Err(refused) => {
+                    log::error!("configuration refused: the host gives no queue (status {})", refused.0);
+                    false
+                }
+            },
             Err(errors) => {
                 log::error!("configuration refused: {errors}");
                 false
@@ -74,7 +97,20 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(self.active.clone()?)))
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(self.duty.as_ref()?.stream(context))
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(duty) = &self.duty {
+            duty.tick();
+        }
+        self.set_tick_period();
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        if let Some(duty) = &self.duty {
+            duty.queue_ready(queue);
+        }
     }
 }

@@ -3,6 +3,8 @@
 use crate::active::Active;
 use crate::apply;
 use crate::host::{self, Buffer, Map};
+use crate::role::Outlet;
+use crate::watch::Fate;
 use ipp_pipeline::{Ending, Entered, Held, Pipeline, Progress, Rejection, Routed};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -12,7 +14,7 @@ use std::rc::Rc;
 enum Phase {
     /// No headers were seen. Envoy also makes a context for requests that it refuses itself.
     New,
-    /// Headers are held; so many bytes of the body were read.
+    /// Headers are held, here or at the gate; so many bytes of the body were read.
     Reading { held: Box<Held>, read: usize },
     /// The request went on; nothing of it is looked at any more.
     Released(Routed),
@@ -22,12 +24,13 @@ enum Phase {
 
 pub(crate) struct Stream {
     active: Rc<Active>,
+    outlet: Outlet,
     phase: Phase,
 }
 
 impl Stream {
-    pub(crate) fn new(active: Rc<Active>) -> Self {
-        Self { active, phase: Phase::New }
+    pub(crate) fn new(active: Rc<Active>, outlet: Outlet) -> Self {
+        Self { active, outlet, phase: Phase::New }
     }
 
     /// Lets the request go on as it is.
@@ -39,13 +42,28 @@ impl Stream {
 
     /// Answers the request.
     fn reject(&mut self, rejection: &Rejection) -> Action {
-        let mut env = self.active.env();
-        self.active.pipeline.count_ending(Ending::Rejected, &mut env);
-        let reply = self.active.pipeline.reply(rejection, &mut env);
+        self.active.pipeline.count_ending(Ending::Rejected, &mut self.active.env());
         self.phase = Phase::Replied;
-        apply::reply(rejection.code, &reply);
+        self.active.answer(rejection);
         // Envoy goes by the reply, whatever is returned; should it have refused the reply, nothing goes on.
         Action::Pause
+    }
+
+    /// The request that is held, and how much of its body was read, for what comes next of it. Nothing if it is not
+    /// held, or not any more.
+    fn take_held(&mut self) -> Option<(Box<Held>, usize)> {
+        if !matches!(self.phase, Phase::Reading { .. }) {
+            return None;
+        }
+        let fate = self.outlet.body_came();
+        let next = match fate {
+            Fate::Held | Fate::Answered => Phase::Replied,
+            Fate::Released => Phase::Released(Routed::default()),
+        };
+        match std::mem::replace(&mut self.phase, next) {
+            Phase::Reading { held, read } if fate == Fate::Held => Some((held, read)),
+            _ => None,
+        }
     }
 
     /// The body is complete: decides, and applies the decision.
@@ -55,7 +73,7 @@ impl Stream {
             Ok(forward) => forward,
             Err(rejection) => return self.reject(&rejection),
         };
-        if let Err(refused) = apply::forward(&self.active.pipeline, &forward) {
+        if let Err(refused) = self.outlet.forward(&self.active.pipeline, &forward) {
             // Some of the decision may be in force and some not; what is half decided must not go on.
             log::warn!("the host refused an edit of the request (status {})", refused.0);
             return self.reject(&Rejection::internal("the request could not be edited"));
@@ -79,23 +97,23 @@ impl HttpContext for Stream {
             return self.reject(&Rejection::internal("the request's headers could not be edited"));
         }
         match entered {
-            Entered::Hold(held) => {
-                self.phase = Phase::Reading { held, read: 0 };
-                Action::Pause
-            }
+            Entered::Hold(held) => match self.outlet.hold() {
+                Ok(action) => {
+                    self.phase = Phase::Reading { held, read: 0 };
+                    action
+                }
+                Err(_) => self.reject(&Rejection::internal("the request could not be held")),
+            },
             Entered::Reject(rejection) => self.reject(&rejection),
-            Entered::Pass(pass) => self.release(Pipeline::ending_of(pass)),
+            Entered::Pass(pass) => {
+                self.outlet.pass();
+                self.release(Pipeline::ending_of(pass))
+            }
         }
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let (mut held, read) = match std::mem::replace(&mut self.phase, Phase::Replied) {
-            Phase::Reading { held, read } => (held, read),
-            other => {
-                self.phase = other;
-                return Action::Continue;
-            }
-        };
+        let Some((mut held, read)) = self.take_held() else { return Action::Continue };
         // While the request is held the buffer grows and `size` is all of it: only the rest is new.
         if size > read {
             let Ok(chunk) = host::read(Buffer::RequestBody, read, size.saturating_sub(read)) else {
@@ -103,7 +121,12 @@ impl HttpContext for Stream {
             };
             match self.active.pipeline.feed(&mut held, &chunk) {
                 Progress::More => {}
-                Progress::Bypass => return self.release(Ending::Bypassed),
+                Progress::Bypass => {
+                    return match self.outlet.release() {
+                        Ok(()) => self.release(Ending::Bypassed),
+                        Err(_) => self.reject(&Rejection::internal("the request could not be let go")),
+                    };
+                }
                 Progress::Reject(rejection) => return self.reject(&rejection),
             }
         }
@@ -120,19 +143,17 @@ impl HttpContext for Stream {
         if apply::strip(Map::RequestTrailers, pipeline.request_headers()).is_err() {
             return self.reject(&Rejection::internal("the request's trailers could not be edited"));
         }
-        match std::mem::replace(&mut self.phase, Phase::Replied) {
-            Phase::Reading { held, .. } => self.decide(held),
-            other => {
-                self.phase = other;
-                Action::Continue
-            }
+        match self.take_held() {
+            Some((held, _)) => self.decide(held),
+            None => Action::Continue,
         }
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         let pipeline = &self.active.pipeline;
-        if let Phase::Released(routed) = &self.phase
-            && pipeline.acts_on_responses()
+        let Phase::Released(routed) = &self.phase else { return Action::Continue };
+        self.outlet.responded();
+        if pipeline.acts_on_responses()
             && let Ok(headers) = host::headers(Map::Response)
         {
             let edits = pipeline.response_headers(routed, headers.iter(), &mut self.active.env());
@@ -146,7 +167,7 @@ impl HttpContext for Stream {
 /// The host deletes every stream's context exactly once, however the stream ended.
 impl Drop for Stream {
     fn drop(&mut self) {
-        if matches!(self.phase, Phase::Reading { .. }) {
+        if matches!(self.phase, Phase::Reading { .. }) && self.outlet.ended() == Fate::Held {
             self.active.pipeline.count_ending(Ending::Aborted, &mut self.active.env());
         }
     }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::recording::with_role;
+
 /// How the filter's configuration reaches Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -42,6 +44,8 @@ pub struct Filter {
     pub on_failure: OnFailure,
     /// Filters with the same module and the same id share a VM in each worker.
     pub vm_id: String,
+    /// `allow_on_headers_stop_iteration`, without which a filter that holds headers gets no body.
+    pub hold_headers: bool,
 }
 
 impl Filter {
@@ -49,7 +53,15 @@ impl Filter {
     pub fn new(module: &Path, config: &str) -> Self {
         let (name, config) = ("ipp".to_owned(), config.to_owned());
         let (on_failure, vm_id) = (OnFailure::default(), "ipp".to_owned());
-        Self { name, module: module.to_owned(), config, delivery: Delivery::Inline, on_failure, vm_id }
+        Self {
+            name,
+            module: module.to_owned(),
+            config,
+            delivery: Delivery::Inline,
+            on_failure,
+            vm_id,
+            hold_headers: true,
+        }
     }
 
     /// With another rule for crashes.
@@ -57,6 +69,34 @@ impl Filter {
     pub fn on_failure(mut self, rule: OnFailure) -> Self {
         self.on_failure = rule;
         self
+    }
+
+    /// Without `allow_on_headers_stop_iteration`, as the control planes that cannot set it leave it.
+    #[must_use]
+    pub fn without_flag(mut self) -> Self {
+        self.hold_headers = false;
+        self
+    }
+
+    /// In VMs of that id.
+    #[must_use]
+    pub fn in_vm(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.vm_id);
+        self
+    }
+
+    /// With that role in its configuration, and with the name of the role at the end of its own.
+    #[must_use]
+    pub fn in_role(mut self, role: &str) -> Self {
+        self.config = with_role(&self.config, role);
+        self.name = format!("{}-{role}", self.name);
+        self
+    }
+
+    /// The same filter twice, as reader and as gate, without the flag.
+    pub fn pair(self) -> Vec<Self> {
+        let filter = self.without_flag();
+        vec![filter.clone().in_role("reader"), filter.in_role("gate")]
     }
 
     /// Under this name.
@@ -107,7 +147,6 @@ impl Filter {
             "config": {
                 "name": self.name,
                 "root_id": self.name,
-                "allow_on_headers_stop_iteration": true,
                 "vm_config": {
                     "vm_id": self.vm_id,
                     "runtime": "envoy.wasm.runtime.v8",
@@ -119,6 +158,9 @@ impl Filter {
                 },
             },
         });
+        if self.hold_headers {
+            document["config"]["allow_on_headers_stop_iteration"] = true.into();
+        }
         let (field, value) = match self.on_failure {
             OnFailure::Reload => ("failure_policy", json!("FAIL_RELOAD")),
             OnFailure::Closed => ("failure_policy", json!("FAIL_CLOSED")),

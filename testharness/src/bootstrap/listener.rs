@@ -33,6 +33,8 @@ pub struct Listener {
     pub port: u16,
     /// Filters before the router, in order.
     pub filters: Vec<Filter>,
+    /// Filters of Envoy's own, each with how many of the others are before it.
+    pub others: Vec<(usize, Value)>,
     /// Asked in order.
     pub routes: Vec<Route>,
     /// Where everything else goes. This route forwards, so that its buffer limit holds while the filter
@@ -56,6 +58,7 @@ impl Listener {
             name: name.to_owned(),
             port: 0,
             filters,
+            others: Vec::new(),
             routes,
             default_cluster: default_cluster.to_owned(),
             connection_buffer: None,
@@ -67,6 +70,9 @@ impl Listener {
 
     pub(super) fn document(&self, folder: &Path) -> Value {
         let mut filters: Vec<Value> = self.filters.iter().map(|filter| filter.document(folder)).collect();
+        for (before, other) in self.others.iter().rev() {
+            filters.insert((*before).min(filters.len()), other.clone());
+        }
         filters.push(json!({"name": "envoy.filters.http.router", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
             "suppress_envoy_headers": true,

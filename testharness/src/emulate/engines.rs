@@ -10,7 +10,7 @@ use super::host::Plugin;
 use super::native::Native;
 use super::wasm::{self, Compiled};
 use crate::recording::document::parse;
-use crate::recording::{EngineKind, Plan, Recording};
+use crate::recording::{EngineKind, Plan, Recording, with_role};
 use crate::replay::engine::{Engine, EngineError, Ran, Role};
 
 /// The name and the root id of the filter, and the id of its VM, as in the Envoy of the harness.
@@ -85,18 +85,22 @@ impl Engine for WasmEngine {
 }
 
 fn run(recording: &Recording, role: Role, launch: Launch) -> Result<Ran, EngineError> {
-    if role == Role::Gate {
-        return Err(EngineError("the filter has no role `gate` yet".to_owned()));
-    }
     let callouts = recording.callouts.clone();
     let mut settings = Settings::new(recording.start(), recording.routing.clone(), callouts);
     // What the filter itself reads at most, and one read more, so that it is the filter that refuses (section 1.4).
     let most = most_read(&recording.config.text).unwrap_or_default().max(USUAL_MOST);
     settings.request_limit = usize::try_from(most.saturating_add(ONE_READ)).unwrap_or(usize::MAX);
+    let text = &recording.config.text;
+    let filters = match (role, &recording.plan) {
+        // What is to be refused stays as it is, so that the places in the message do.
+        (Role::Direct, _) | (_, Plan::ConfigError(_)) => vec![filter(NAME, text.clone())],
+        (Role::Gate, Plan::Exchanges(_)) => {
+            settings.hold_headers = false;
+            ["reader", "gate"].map(|role| filter(&format!("{NAME}-{role}"), with_role(text, role))).into()
+        }
+    };
     let vm = VmSpec { id: NAME.to_owned(), configuration: Vec::new(), launch };
-    let configuration = recording.config.text.clone().into_bytes();
-    let plugin = Plugin { name: NAME.to_owned(), root_id: NAME.to_owned(), configuration };
-    let mut proxy = match Proxy::start(settings, vec![vm], vec![Filter { vm: 0, plugin }]) {
+    let mut proxy = match Proxy::start(settings, vec![vm], filters) {
         Ok(proxy) => proxy,
         Err(why) => return Ok(Ran::Refused(why)),
     };
@@ -109,6 +113,12 @@ fn run(recording: &Recording, role: Role, launch: Launch) -> Result<Ran, EngineE
         return Err(EngineError("not every exchange has ended".to_owned()));
     }
     Ok(Ran::Exchanges(ended.into_iter().map(|ended| ended.observed).collect()))
+}
+
+/// One use of the module, in the only VM.
+fn filter(name: &str, configuration: String) -> Filter {
+    let (name, root_id) = (name.to_owned(), name.to_owned());
+    Filter { vm: 0, plugin: Plugin { name, root_id, configuration: configuration.into_bytes() } }
 }
 
 /// `proxyWasm.requestBody.maxBytes`.

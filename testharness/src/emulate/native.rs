@@ -121,7 +121,7 @@ fn initialize(registry: fn() -> Registry) {
         }));
     });
     ipp_proxy::start(registry);
-    ipp_proxy::proxy_wasm::set_root_context(|_| Box::new(Guarded::new(ipp_proxy::root())));
+    ipp_proxy::proxy_wasm::set_root_context(|id| Box::new(Guarded::new(ipp_proxy::root(id))));
 }
 
 /// Tells the hook whether panics are caught, and gives what it was told before.

@@ -42,28 +42,36 @@ impl Config {
         if self.text.trim().is_empty() {
             self.text = DEFAULT_CONFIG.to_owned();
         }
-        if let Some(text) = with_seed(&self.text, seed) {
+        if let Some(text) = with_option(&self.text, "seed", &seed.to_string()) {
             self.text = text;
         }
         self
     }
 }
 
-fn with_seed(text: &str, seed: u64) -> Option<String> {
+/// A configuration with `proxyWasm.role`. A text that is no map is left as it is; the filter will say what is wrong
+/// with it.
+pub fn with_role(config: &str, role: &str) -> String {
+    let config = if config.trim().is_empty() { DEFAULT_CONFIG } else { config };
+    with_option(config, "role", &format!("\"{role}\"")).unwrap_or_else(|| config.to_owned())
+}
+
+/// A configuration with an option of its section `proxyWasm`.
+fn with_option(text: &str, option: &str, value: &str) -> Option<String> {
     let root = parse(text).ok()?;
     let section = root.entries().iter().find(|(key, _)| key.text == "proxyWasm").map(|(_, node)| node);
     let Some(section) = section else {
-        return insert(text, &root, "proxyWasm", &format!("{{\"seed\": {seed}}}"));
+        return insert(text, &root, "proxyWasm", &format!("{{\"{option}\": {value}}}"));
     };
     if section.is_null() {
         let (start, end) = (offset(text, section.start.index), offset(text, section.end.index));
-        return Some(format!("{} {{\"seed\": {seed}}}{}", &text[..start], &text[end..]));
+        return Some(format!("{} {{\"{option}\": {value}}}{}", &text[..start], &text[end..]));
     }
-    if let Some(known) = section.get("seed") {
+    if let Some(known) = section.get(option) {
         let (start, end) = (offset(text, known.start.index), offset(text, known.end.index));
-        return Some(format!("{}{seed}{}", &text[..start], &text[end..]));
+        return Some(format!("{}{value}{}", &text[..start], &text[end..]));
     }
-    insert(text, section, "seed", &seed.to_string())
+    insert(text, section, option, value)
 }
 
 /// Puts an entry before all others of a map.
@@ -96,11 +104,18 @@ mod tests {
             ("proxyWasm:\na: 1\n", "proxyWasm: {\"seed\": 7}\na: 1\n"),
             ("proxyWasm: ~\na: 1\n", "proxyWasm:  {\"seed\": 7}\na: 1\n"),
         ] {
-            assert_eq!(with_seed(text, 7).as_deref(), Some(expected), "{text}");
+            assert_eq!(with_option(text, "seed", "7").as_deref(), Some(expected), "{text}");
             assert!(parse(expected).is_ok(), "{expected}");
         }
-        assert_eq!(with_seed("a: [", 7), None);
-        assert_eq!(with_seed("- a", 7), None);
+        assert_eq!(with_option("a: [", "seed", "7"), None);
+        assert_eq!(with_option("- a", "seed", "7"), None);
+    }
+
+    #[test]
+    fn a_role_goes_into_what_can_have_one() {
+        assert_eq!(with_role("proxyWasm: {role: direct}\n", "gate"), "proxyWasm: {role: \"gate\"}\n");
+        assert!(with_role(" ", "gate").contains("\"role\": \"gate\""));
+        assert_eq!(with_role("a: [", "gate"), "a: [");
     }
 
     #[test]

@@ -51,14 +51,14 @@ impl EnvoyEngine {
         Ok(Self { binary, module, idle: Mutex::default() })
     }
 
-    async fn play(&self, recording: &Recording) -> Result<Ran> {
+    async fn play(&self, recording: &Recording, role: Role) -> Result<Ran> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut rig = match idle {
             Some(rig) => rig,
             None => Rig::start(&self.binary, &self.module).await?,
         };
         // What went wrong with one recording stays behind with its Envoy.
-        let ran = rig.run(recording).await?;
+        let ran = rig.run(recording, role).await?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(rig);
         Ok(ran)
     }
@@ -70,12 +70,9 @@ impl Engine for EnvoyEngine {
     }
 
     fn run(&self, recording: &Recording, role: Role) -> Result<Ran, EngineError> {
-        if role == Role::Gate {
-            return Err(EngineError("it has no --role gate yet".to_owned()));
-        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("no runtime").map_err(failed)?;
-        runtime.block_on(self.play(recording)).map_err(failed)
+        runtime.block_on(self.play(recording, role)).map_err(failed)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The module in a real Envoy: one function for each point that has to hold there.
 
+#[path = "../support/mod.rs"]
 mod support;
 
 mod aborts;
@@ -17,3 +18,8 @@ mod routing;
 mod shipped;
 mod side_by_side;
 mod spoofing;
+
+/// The filter as it is: one that does all of the work.
+fn attach(filter: ipp_testharness::bootstrap::Filter) -> Vec<ipp_testharness::bootstrap::Filter> {
+    vec![filter]
+}

@@ -15,7 +15,7 @@ use crate::bootstrap::LISTENERS_FILE;
 use crate::envoy::folder::Folder;
 use crate::envoy::{Envoy, Launch};
 use crate::recording::{Plan, Recording};
-use crate::replay::engine::Ran;
+use crate::replay::engine::{Ran, Role};
 use crate::wait::until;
 
 use super::log::Position;
@@ -67,14 +67,14 @@ impl Rig {
     }
 
     /// Runs a recording. After an error nothing is known about this Envoy any more.
-    pub(super) async fn run(&mut self, recording: &Recording) -> Result<Ran> {
-        let ran = self.try_run(recording).await;
+    pub(super) async fn run(&mut self, recording: &Recording, role: Role) -> Result<Ran> {
+        let ran = self.try_run(recording, role).await;
         // Where it has crashed, that is the reason for everything else.
         self.envoy.check_running()?;
         ran
     }
 
-    async fn try_run(&mut self, recording: &Recording) -> Result<Ran> {
+    async fn try_run(&mut self, recording: &Recording, role: Role) -> Result<Ran> {
         self.gone().await?;
         if self.servers.stage(recording, self.ping)? {
             let version = self.next();
@@ -87,7 +87,7 @@ impl Rig {
         let sent_before = Traffic::read(&self.envoy, &stats).await?.sent;
         let mut log = Position::end(&self.envoy)?;
         let version = self.next();
-        let listener = setup::listener(recording, self.folder.path(), &self.module, version);
+        let listener = setup::listener(recording, role, self.folder.path(), &self.module, version);
         let update = self.replace(LISTENERS_FILE, &listener, LISTENERS).await?;
         let ran = match (update, &recording.plan) {
             (Update::Refused, _) => Ran::Refused(log.faults(&self.envoy)?.refusal()),

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::bootstrap::{Bootstrap, Cluster, Filter, Listener, Route};
 use crate::recording::document::parse;
-use crate::recording::{DEFAULT_CLUSTER, Recording, Routing};
+use crate::recording::{DEFAULT_CLUSTER, Plan, Recording, Routing};
+use crate::replay::engine::Role;
 
 /// The listener of the recording that runs, and the prefix of its statistics.
 pub(super) const LISTENER: &str = "replay";
@@ -91,10 +92,20 @@ pub(super) fn clusters(clusters: impl Iterator<Item = (Cluster, String)>, versio
 }
 
 /// The listener of a recording, with the filter in a VM that no other recording has.
-pub(super) fn listener(recording: &Recording, folder: &Path, module: &Path, version: u64) -> Value {
-    let mut filter = Filter::new(module, &recording.config.text);
-    filter.vm_id = format!("replay-{version}");
-    let mut listener = Listener::new(LISTENER, vec![filter], routes(&recording.routing), DEFAULT_CLUSTER);
+pub(super) fn listener(
+    recording: &Recording,
+    role: Role,
+    folder: &Path,
+    module: &Path,
+    version: u64,
+) -> Value {
+    let filter = Filter::new(module, &recording.config.text).in_vm(&format!("replay-{version}"));
+    let filters = match (role, &recording.plan) {
+        // What is to be refused stays as it is, so that the places in the message do.
+        (Role::Direct, _) | (_, Plan::ConfigError(_)) => vec![filter],
+        (Role::Gate, Plan::Exchanges(_)) => filter.pair(),
+    };
+    let mut listener = Listener::new(LISTENER, filters, routes(&recording.routing), DEFAULT_CLUSTER);
     let most = most_read(&recording.config.text).unwrap_or_default().max(USUAL_MOST);
     listener.body_buffer = Some(most.saturating_add(ONE_READ));
     listener.upstream_headers = vec![(TAG.to_owned(), "%DOWNSTREAM_REMOTE_PORT%".to_owned())];

@@ -45,7 +45,7 @@ pub(crate) fn stock(name: &str, config: &str) -> Listener {
 pub(crate) fn listener(name: &str, filter: Filter, suffix: &str) -> Listener {
     let route = |base: &str, pool: &str| Route::new(BASE, base, &format!("{pool}{suffix}"));
     let routes = vec![route(LLAMA, "llama-pool"), route(QWEN, "qwen-pool")];
-    Listener::new(name, vec![filter], routes, &format!("default-pool{suffix}"))
+    Listener::new(name, crate::attach(filter), routes, &format!("default-pool{suffix}"))
 }
 
 impl Rig {

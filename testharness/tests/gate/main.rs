@@ -1,0 +1,30 @@
+//! The module as reader and gate in a real Envoy, without the flag that a single filter needs: the tests of `envoy` once
+//! more, and what there is only of two.
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "not every target uses all of it")]
+mod support;
+
+#[path = "../envoy/aborts.rs"]
+mod aborts;
+#[path = "../envoy/bodies.rs"]
+mod bodies;
+#[path = "../envoy/connection.rs"]
+mod connection;
+#[path = "../envoy/custom_module.rs"]
+mod custom_module;
+#[path = "../envoy/hostile.rs"]
+mod hostile;
+#[path = "../envoy/metrics.rs"]
+mod metrics;
+#[path = "../envoy/refusals.rs"]
+mod refusals;
+#[path = "../envoy/routing.rs"]
+mod routing;
+#[path = "../envoy/spoofing.rs"]
+mod spoofing;
+
+/// Twice, in one VM, without the flag: as Istio attaches two WasmPlugins.
+fn attach(filter: ipp_testharness::bootstrap::Filter) -> Vec<ipp_testharness::bootstrap::Filter> {
+    filter.pair()
+}
