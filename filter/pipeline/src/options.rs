@@ -85,14 +85,14 @@ impl Options {
 
     pub(crate) fn read(section: &View<'_>) -> Result<Self, Invalid> {
         let object = section.object(&[
-            "role",
-            "gateTimeout",
-            "onStall",
             "paths",
             "requestBody",
             "errors",
             "ownedHeaders",
             "seed",
+            "role",
+            "gateTimeout",
+            "onStall",
         ])?;
         let mut options = Self::default();
         options.read_attachment(&object);

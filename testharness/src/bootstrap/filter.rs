@@ -38,6 +38,8 @@ pub struct Filter {
     pub module: PathBuf,
     /// The PayloadProcessorConfig.
     pub config: String,
+    /// A role that goes into it.
+    pub role: Option<&'static str>,
     /// How that reaches Envoy.
     pub delivery: Delivery,
     /// What happens after a crash.
@@ -46,7 +48,48 @@ pub struct Filter {
     pub vm_id: String,
     /// `allow_on_headers_stop_iteration`, without which a filter that holds headers gets no body.
     pub hold_headers: bool,
+    /// Host calls and callbacks that Envoy keeps from the module, as if it did not have them.
+    pub withheld: Vec<&'static str>,
 }
+
+/// What a module may be allowed: all that one of this workspace imports and exports.
+const CAPABILITIES: [&str; 35] = [
+    "_initialize",
+    "_start",
+    "malloc",
+    "proxy_on_memory_allocate",
+    "proxy_on_context_create",
+    "proxy_on_configure",
+    "proxy_on_delete",
+    "proxy_on_request_headers",
+    "proxy_on_request_body",
+    "proxy_on_request_trailers",
+    "proxy_on_response_headers",
+    "proxy_on_tick",
+    "proxy_on_queue_ready",
+    "proxy_log",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_get_header_map_pairs",
+    "proxy_get_header_map_size",
+    "proxy_replace_header_map_value",
+    "proxy_remove_header_map_value",
+    "proxy_get_buffer_bytes",
+    "proxy_set_buffer_bytes",
+    "proxy_get_property",
+    "proxy_set_property",
+    "proxy_register_shared_queue",
+    "proxy_enqueue_shared_queue",
+    "proxy_dequeue_shared_queue",
+    "proxy_set_effective_context",
+    "proxy_continue_stream",
+    "proxy_send_local_response",
+    "proxy_set_tick_period_milliseconds",
+    "proxy_define_metric",
+    "proxy_increment_metric",
+    "proxy_record_metric",
+    "fd_write",
+    "random_get",
+];
 
 impl Filter {
     /// A filter whose configuration stands in the listener.
@@ -57,10 +100,12 @@ impl Filter {
             name,
             module: module.to_owned(),
             config,
+            role: None,
             delivery: Delivery::Inline,
             on_failure,
             vm_id,
             hold_headers: true,
+            withheld: Vec::new(),
         }
     }
 
@@ -78,6 +123,13 @@ impl Filter {
         self
     }
 
+    /// Without these host calls and callbacks.
+    #[must_use]
+    pub fn withhold(mut self, names: &[&'static str]) -> Self {
+        self.withheld = names.to_vec();
+        self
+    }
+
     /// In VMs of that id.
     #[must_use]
     pub fn in_vm(mut self, id: &str) -> Self {
@@ -87,8 +139,8 @@ impl Filter {
 
     /// With that role in its configuration, and with the name of the role at the end of its own.
     #[must_use]
-    pub fn in_role(mut self, role: &str) -> Self {
-        self.config = with_role(&self.config, role);
+    pub fn in_role(mut self, role: &'static str) -> Self {
+        self.role = Some(role);
         self.name = format!("{}-{role}", self.name);
         self
     }
@@ -142,6 +194,7 @@ impl Filter {
     }
 
     fn typed_config(&self) -> Value {
+        let config = self.role.map_or_else(|| self.config.clone(), |role| with_role(&self.config, role));
         let mut document = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
@@ -154,10 +207,16 @@ impl Filter {
                 },
                 "configuration": {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",
-                    "value": self.config,
+                    "value": config,
                 },
             },
         });
+        if !self.withheld.is_empty() {
+            let allowed = CAPABILITIES.iter().filter(|name| !self.withheld.contains(name));
+            let allowed: Value = allowed.map(|name| ((*name).to_owned(), json!({}))).collect();
+            document["config"]["vm_config"]["capability_restriction_config"] =
+                json!({"allowed_capabilities": allowed});
+        }
         if self.hold_headers {
             document["config"]["allow_on_headers_stop_iteration"] = true.into();
         }

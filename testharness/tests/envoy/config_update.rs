@@ -1,12 +1,12 @@
 //! Configurations that are replaced while requests are under way, through the listener (LDS) and through the
 //! filter (ECDS).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, bail, ensure};
 use ipp_testharness::artifacts;
-use ipp_testharness::bootstrap::{Bootstrap, Filter};
+use ipp_testharness::bootstrap::{Bootstrap, Filter, Listener};
 use ipp_testharness::client::{Request, h1, h2};
 use ipp_testharness::envoy::Update;
 use ipp_testharness::upstream::Protocol::{self, H1, H2};
@@ -21,13 +21,13 @@ const REFUSALS: [&str; 3] =
 
 /// Where `sql-lora` belongs, which is what the updates change back and forth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Home {
+pub(crate) enum Home {
     Qwen,
     Llama,
 }
 
 impl Home {
-    fn config(self) -> String {
+    pub(crate) fn config(self) -> String {
         match self {
             Self::Qwen => configs::PLAIN.to_owned(),
             Self::Llama => {
@@ -47,41 +47,75 @@ impl Home {
 
 /// Through what the configuration comes.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub(crate) enum Way {
     Listener,
     Filter,
 }
 
-struct Bench {
-    rig: Rig,
+pub(crate) struct Bench {
+    pub(crate) rig: Rig,
     way: Way,
     version: AtomicU64,
+    /// The configurations in use, where they were replaced.
+    filters: Mutex<Vec<String>>,
 }
 
 impl Bench {
     async fn start(way: Way) -> Result<Self> {
         let filter = Filter::new(&artifacts::module(), &Home::Qwen.config());
-        let filter = if let Way::Filter = way { filter.from_file() } else { filter };
-        let mut bootstrap = Bootstrap::new(vec![listener("main", filter, "")], Vec::new());
-        bootstrap.listeners_from_file = matches!(way, Way::Listener);
-        Ok(Self { rig: Rig::start_with(bootstrap).await?, way, version: AtomicU64::new(2) })
+        Self::start_with(way, listener("main", filter, "")).await
     }
 
-    /// Replaces the configuration.
+    /// With that listener, whose name has to be `main`.
+    pub(crate) async fn start_with(way: Way, mut listener: Listener) -> Result<Self> {
+        if let Way::Filter = way {
+            listener.filters = listener.filters.into_iter().map(Filter::from_file).collect();
+        }
+        let mut bootstrap = Bootstrap::new(vec![listener], Vec::new());
+        bootstrap.listeners_from_file = matches!(way, Way::Listener);
+        let (version, filters) = (AtomicU64::new(2), Mutex::default());
+        Ok(Self { rig: Rig::start_with(bootstrap).await?, way, version, filters })
+    }
+
+    /// Replaces the configuration of every filter.
     async fn update(&self, config: &str) -> Result<Update> {
+        let configs = vec![config; self.rig.bootstrap.listeners[0].filters.len()];
+        self.update_each(&configs).await
+    }
+
+    /// Replaces the configurations of the filters, in order.
+    pub(crate) async fn update_each(&self, configs: &[&str]) -> Result<Update> {
         let version = self.version.fetch_add(1, Ordering::Relaxed);
         let mut bootstrap = self.rig.bootstrap.clone();
-        let filter = &mut bootstrap.listeners[0].filters[0];
-        config.clone_into(&mut filter.config);
-        match self.way {
-            Way::Filter => self.rig.envoy.replace_filter(filter, version).await,
-            Way::Listener => self.rig.envoy.replace_listeners(&bootstrap, version).await,
+        let filters = &mut bootstrap.listeners[0].filters;
+        for (filter, config) in filters.iter_mut().zip(configs) {
+            (*config).clone_into(&mut filter.config);
         }
+        if let Way::Listener = self.way {
+            return self.rig.envoy.replace_listeners(&bootstrap, version).await;
+        }
+        let mut updates = Vec::new();
+        // Envoy says nothing about a file in which nothing is new.
+        let known = self.rig.bootstrap.listeners[0].filters.iter().zip(filters);
+        for (at, (first, filter)) in known.enumerate() {
+            let before =
+                self.filters.lock().unwrap().get(at).cloned().unwrap_or_else(|| first.config.clone());
+            if before != filter.config {
+                let update = self.rig.envoy.replace_filter(filter, version).await?;
+                updates.push(update);
+            }
+        }
+        updates.dedup();
+        ensure!(updates.len() == 1, "not of one mind: {updates:?}");
+        if updates == [Update::Accepted] {
+            *self.filters.lock().unwrap() = configs.iter().map(|config| (*config).to_owned()).collect();
+        }
+        updates.pop().context("there is no filter")
     }
 
     /// Waits until every new connection is served by that configuration. Envoy's workers take it over one
     /// after the other.
-    async fn serves(&self, home: Home) -> Result<()> {
+    pub(crate) async fn serves(&self, home: Home) -> Result<()> {
         let (_, pool) = home.base_and_pool();
         until("the new configuration", || async {
             let exchange = self.rig.ask(H1, "main", request()).await?;
@@ -103,7 +137,7 @@ fn request() -> Request {
 
 /// Sends one request after the other until it is told to stop. Connections are kept as long as Envoy keeps
 /// them.
-async fn load(rig: &Rig, protocol: Protocol, stop: &AtomicBool, served: &AtomicU64) -> Result<()> {
+pub(crate) async fn load(rig: &Rig, protocol: Protocol, stop: &AtomicBool, served: &AtomicU64) -> Result<()> {
     let mut one = None;
     let mut two = None;
     while !stop.load(Ordering::Relaxed) {
@@ -222,7 +256,8 @@ async fn refused_keeps_the_old_one(way: Way) -> Result<()> {
     }
     let log = bench.rig.envoy.log()?;
     ensure!(
-        log.contains(r#"plugins[0].type (line 4, column 9): "no-such-plugin" is not registered"#),
+        log.contains("plugins[0].type (line ")
+            && log.contains(r#"column 9): "no-such-plugin" is not registered"#),
         "the log does not say what was wrong:\n{log}"
     );
     // And a good one afterwards is taken.
@@ -270,7 +305,8 @@ async fn envoy_does_not_start_with_a_bad_configuration_and_says_why() -> Result<
     let Err(error) = Rig::start(vec![listener("main", filter, "")]).await else { bail!("it started") };
     let text = format!("{error:#}");
     ensure!(
-        text.contains(r#"plugins[0].type (line 4, column 9): "body-field-to-heeder" is not registered"#),
+        text.contains("plugins[0].type (line ")
+            && text.contains(r#"column 9): "body-field-to-heeder" is not registered"#),
         "{text}"
     );
     Ok(())

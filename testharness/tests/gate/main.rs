@@ -5,10 +5,21 @@
 #[allow(dead_code, reason = "not every target uses all of it")]
 mod support;
 
+mod between;
+mod fuzz;
+mod late;
+mod missing;
+mod pairs;
+mod stalled;
+mod updates;
+mod variants;
+
 #[path = "../envoy/aborts.rs"]
 mod aborts;
 #[path = "../envoy/bodies.rs"]
 mod bodies;
+#[path = "../envoy/config_update.rs"]
+mod config_update;
 #[path = "../envoy/connection.rs"]
 mod connection;
 #[path = "../envoy/custom_module.rs"]

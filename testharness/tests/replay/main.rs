@@ -2,6 +2,7 @@
 
 mod faults;
 mod fresh;
+mod gate;
 mod order;
 mod refusals;
 mod requests;

@@ -39,12 +39,6 @@ fn an_expected_refusal_that_does_not_come() {
 }
 
 #[test]
-fn the_gate_is_not_there_yet() {
-    let error = engine(&artifacts::module()).run(&read(&two_pools(GOOD)), Role::Gate).unwrap_err();
-    assert_eq!(error.to_string(), "it has no --role gate yet");
-}
-
-#[test]
 fn files_that_are_not_there() {
     let (envoy, module) = (artifacts::envoy(), artifacts::module());
     for (envoy, module) in

@@ -66,8 +66,13 @@ pub(crate) fn run(text: &str) -> Vec<Observed> {
 
 /// The same of an engine that is there already.
 pub(crate) fn run_with(engine: &EnvoyEngine, text: &str) -> Vec<Observed> {
+    run_in(Role::Direct, engine, text)
+}
+
+/// The same with the module attached in that way.
+pub(crate) fn run_in(role: Role, engine: &EnvoyEngine, text: &str) -> Vec<Observed> {
     let recording = read(text);
-    let observed = match engine.run(&recording, Role::Direct) {
+    let observed = match engine.run(&recording, role) {
         Ok(Ran::Exchanges(observed)) => observed,
         Ok(Ran::Refused(why)) => panic!("the configuration was refused: {why}"),
         Err(error) => panic!("the engine did not work: {error}"),
