@@ -39,7 +39,9 @@ impl Shipped {
     pub fn module(self, path: &Path) -> Result<Self> {
         // A JSON string is a YAML string too, whatever the path is made of.
         let path = serde_json::to_string(path)?;
-        self.replace(MODULE, &format!("filename: {path}"))
+        // Two filters may have the same module.
+        ensure!(self.text.contains(MODULE), "envoy/{} has no {MODULE:?}", self.name);
+        Ok(Self { text: self.text.replace(MODULE, &format!("filename: {path}")), ..self })
     }
 
     /// With `to` in place of the socket address `host:port`.

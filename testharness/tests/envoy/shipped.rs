@@ -41,8 +41,8 @@ async fn run(file: &str, hosts: &[&str]) -> Result<Running> {
 }
 
 #[tokio::test]
-async fn both_pass_envoys_validation() -> Result<()> {
-    for file in ["multi-pool.yaml", "minimal.yaml"] {
+async fn all_pass_envoys_validation() -> Result<()> {
+    for file in ["multi-pool.yaml", "minimal.yaml", "gate.yaml"] {
         let shipped = Shipped::load(file)?.module(&artifacts::module())?;
         Envoy::validate_yaml(&artifacts::envoy(), shipped.text()).await?;
     }
@@ -61,10 +61,20 @@ async fn validation_would_find_a_mistake() -> Result<()> {
 
 #[tokio::test]
 async fn minimal_routes_by_the_model() -> Result<()> {
-    let running = run("minimal.yaml", &["my-model.models.internal", "default.models.internal"]).await?;
+    routes_by_the_model("minimal.yaml", Some("")).await
+}
+
+#[tokio::test]
+async fn reader_and_gate_route_by_the_model() -> Result<()> {
+    routes_by_the_model("gate.yaml", None).await
+}
+
+/// `base` is the header of the base model where the body names a model.
+async fn routes_by_the_model(file: &str, base: Option<&str>) -> Result<()> {
+    let running = run(file, &["my-model.models.internal", "default.models.internal"]).await?;
     let cases = [
-        (r#"{"model":"my-model"}"#, "my-model.models.internal", Some("my-model"), Some("")),
-        (r#"{"model":"other"}"#, "default.models.internal", Some("other"), Some("")),
+        (r#"{"model":"my-model"}"#, "my-model.models.internal", Some("my-model"), base),
+        (r#"{"model":"other"}"#, "default.models.internal", Some("other"), base),
         (r#"{}"#, "default.models.internal", None, None),
     ];
     for (row, (body, server, model, base)) in cases.into_iter().enumerate() {
@@ -90,9 +100,8 @@ fn body(size: usize) -> String {
 #[tokio::test]
 async fn the_limits_of_both_agree() -> Result<()> {
     let all = ["llama.models.internal", "qwen.models.internal", "default.models.internal"];
-    for (file, hosts) in
-        [("multi-pool.yaml", &all[..]), ("minimal.yaml", &["my-model.models.internal", all[2]])]
-    {
+    let two = ["my-model.models.internal", all[2]];
+    for (file, hosts) in [("multi-pool.yaml", &all[..]), ("minimal.yaml", &two), ("gate.yaml", &two)] {
         let running = run(file, hosts).await?;
         for protocol in [H1, H2] {
             for chunked in [false, true] {

@@ -6,7 +6,7 @@ use ipp_testharness::artifacts;
 use ipp_testharness::replay::engine::{Engine, Ran, Role};
 use ipp_testharness::replay::envoy::EnvoyEngine;
 
-use crate::support::{engine, read, run, try_run, two_pools};
+use crate::support::{read, run, try_run, two_pools};
 
 const GOOD: &str = "- {request: {json: {model: sql}}, expect: {outcome: forwarded, cluster: qwen-pool}}\n";
 

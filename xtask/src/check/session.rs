@@ -26,6 +26,9 @@ const MODULES: [&str; 3] = [module::STOCK, module::CUSTOM, module::TRAP];
 /// Where the harness finds them, in the same order.
 const VARIABLES: [&str; 3] = ["IPP_MODULE", "IPP_CUSTOM_MODULE", "IPP_TRAP_MODULE"];
 
+/// The ways to attach the module, as the replay calls them.
+const ROLES: [&str; 2] = ["direct", "gate"];
+
 pub struct Session<'a> {
     workspace: &'a Workspace,
     /// The paths in the order of [`MODULES`]. Built at most once: what does not build is not tried again.
@@ -97,10 +100,15 @@ impl<'a> Session<'a> {
     fn replay(&mut self, counts: &mut Counts) -> Result<()> {
         let modules = self.build_modules(&mut Counts::default())?;
         let envoy = envoy::find(self.workspace)?;
-        let mut command = launch::replay_command(self.workspace)?;
-        command.args(["--engine", "all"]).current_dir(&self.workspace.root).env("IPP_ENVOY", &envoy.path);
-        command.envs(VARIABLES.iter().zip(&modules));
-        run_counted(command, counts, &mut stdout())
+        // Both run even if one fails, because each says something of its own.
+        let ended = ROLES.map(|role| {
+            println!("the module attached as --role {role}");
+            let mut command = launch::replay_command(self.workspace)?;
+            command.args(["--engine", "all", "--role", role]).current_dir(&self.workspace.root);
+            command.env("IPP_ENVOY", &envoy.path).envs(VARIABLES.iter().zip(&modules));
+            run_counted(command, counts, &mut stdout())
+        });
+        ended.into_iter().collect()
     }
 
     /// All run even if one fails, because each says something of its own.

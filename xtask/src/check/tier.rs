@@ -52,7 +52,7 @@ impl Tier {
             Self::Module => "the modules build for WebAssembly",
             Self::Harness => "the harness, and the filter in an emulated Envoy",
             Self::Envoy => "the modules in a real Envoy",
-            Self::Replay => "every recording, on all three engines",
+            Self::Replay => "every recording, on all three engines, in both ways to attach",
             Self::Image => "the same sources give the same image, and registries take it",
             Self::Docs => "what the documents point at exists",
         }
