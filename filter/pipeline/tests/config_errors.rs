@@ -342,6 +342,24 @@ fn the_section_of_this_product() {
 }
 
 #[test]
+fn roles() {
+    let section = "role: gates\n  gateTimeout: 90\n  onStall: pass";
+    assert_eq!(
+        errors(&format!("plugins:\n- {PLUGIN}\n{PROFILE}proxyWasm:\n  {section}\n")),
+        [
+            "proxyWasm.role (line 7, column 9): found \"gates\", expected direct or reader or gate; did you mean \"gate\"?",
+            "proxyWasm.gateTimeout (line 8, column 16): found 90, expected a duration such as 30s, from 100ms to 1h",
+            "proxyWasm.onStall (line 9, column 12): found \"pass\", expected reject or continue",
+        ]
+    );
+    for timeout in ["99ms", "1h1ns", "-5s", "5 s", ""] {
+        let all =
+            errors(&format!("plugins:\n- {PLUGIN}\n{PROFILE}proxyWasm: {{gateTimeout: {timeout:?}}}\n"));
+        assert!(all.len() == 1 && all[0].contains("expected a duration such as 30s"), "{all:?}");
+    }
+}
+
+#[test]
 fn model_mappings() {
     let with = |parameters: &str| {
         errors(&format!(

@@ -8,12 +8,12 @@ use crate::apply;
 use crate::host::{self, Map, Refused};
 use crate::message::{self, Address, Decision};
 use crate::reader::{DECISION, GATE, HELD, HOLD};
+use crate::waiting::Waiting;
 use crate::watch::received;
 use ipp_pipeline::{Rejection, Trouble};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const LOOKS: u32 = 4;
 
 /// A stream that waits for its decision.
 #[derive(Default)]
-struct Waiting {
+struct Held {
     /// Ticks since something of its body came.
     ticks: u32,
     /// How much of its body has come.
@@ -38,7 +38,7 @@ pub(crate) struct Gate {
     root: u32,
     /// Of a name that no other root context has or had: the host wakes the root that registered a name last.
     queue: u32,
-    waiting: RefCell<BTreeMap<u32, Waiting>>,
+    waiting: RefCell<Waiting<Held>>,
     told: Cell<bool>,
 }
 
@@ -69,7 +69,7 @@ impl Gate {
 
     /// Lets a stream go that waits for this decision. One that is gone is gone.
     fn decided(&self, stream: u32, decision: &[u8]) {
-        if self.waiting.borrow_mut().remove(&stream).is_none() || host::act_for(stream).is_err() {
+        if self.waiting.borrow_mut().remove(stream).is_none() || host::act_for(stream).is_err() {
             return;
         }
         match apply(decision) {
@@ -88,7 +88,8 @@ impl Gate {
     /// Ticks that a stream may wait. One more than there are in the time-out: the first may come at once.
     fn patience(&self) -> u32 {
         let timeout = self.active.pipeline.options().gate_timeout;
-        let ticks = timeout.as_nanos().checked_div(self.period().as_nanos()).unwrap_or(0);
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let ticks = milliseconds(timeout).checked_div(milliseconds(self.period())).unwrap_or(0);
         u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1)
     }
 
@@ -98,10 +99,10 @@ impl Gate {
             return;
         }
         self.empty_queue();
-        let streams: Vec<u32> = self.waiting.borrow().keys().copied().collect();
+        let streams = self.waiting.borrow().streams();
         for stream in streams {
             if host::act_for(stream).is_err() {
-                self.waiting.borrow_mut().remove(&stream);
+                self.waiting.borrow_mut().remove(stream);
             } else if let Some(decision) = host::property(DECISION) {
                 self.decided(stream, &decision);
             } else {
@@ -114,13 +115,13 @@ impl Gate {
     /// A client may take its time: the time-out runs while nothing comes of the body.
     fn wait_on(&self, stream: u32) {
         let received = received().unwrap_or_default();
-        let late = self.waiting.borrow_mut().get_mut(&stream).is_some_and(|waiting| {
-            waiting.ticks = if received > waiting.received { 0 } else { waiting.ticks.saturating_add(1) };
-            waiting.received = received;
-            waiting.ticks > self.patience()
+        let late = self.waiting.borrow_mut().get_mut(stream).is_some_and(|held| {
+            held.ticks = if received > held.received { 0 } else { held.ticks.saturating_add(1) };
+            held.received = received;
+            held.ticks > self.patience()
         });
         if late {
-            self.waiting.borrow_mut().remove(&stream);
+            self.waiting.borrow_mut().remove(stream);
             self.active.pipeline.count_trouble(Trouble::GateTimeout, &mut self.active.env());
             self.active.answer(&Rejection::gate_timeout());
         }
@@ -171,7 +172,7 @@ impl GateStream {
     }
 
     fn is_held(&self) -> bool {
-        self.phase == Phase::Held && self.gate.waiting.borrow().contains_key(&self.context)
+        self.phase == Phase::Held && self.gate.waiting.borrow().contains(self.context)
     }
 
     /// Body and trailers come here before the decision only where the flag is set.
@@ -199,7 +200,7 @@ impl GateStream {
         if host::set_property(GATE, &address.encode()).is_err() {
             return self.answer(&Rejection::internal("the request could not be held"));
         }
-        self.gate.waiting.borrow_mut().insert(self.context, Waiting::default());
+        self.gate.waiting.borrow_mut().add(self.context, Held::default());
         self.phase = Phase::Held;
         Action::Pause
     }
@@ -237,7 +238,7 @@ impl HttpContext for GateStream {
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         if apply::strip(Map::RequestTrailers, self.gate.active.pipeline.request_headers()).is_err() {
-            self.gate.waiting.borrow_mut().remove(&self.context);
+            self.gate.waiting.borrow_mut().remove(self.context);
             return self.answer(&Rejection::internal("the request's trailers could not be edited"));
         }
         self.go_on()
@@ -247,7 +248,7 @@ impl HttpContext for GateStream {
 impl Drop for GateStream {
     fn drop(&mut self) {
         if self.phase == Phase::Held {
-            self.gate.waiting.borrow_mut().remove(&self.context);
+            self.gate.waiting.borrow_mut().remove(self.context);
         }
     }
 }

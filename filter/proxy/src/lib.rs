@@ -11,6 +11,7 @@ mod reader;
 mod role;
 mod root;
 mod stream;
+mod waiting;
 mod watch;
 
 #[doc(hidden)]

@@ -8,9 +8,9 @@
 
 use crate::active::Active;
 use crate::host::{self, Map, Refused};
+use crate::waiting::Waiting;
 use ipp_pipeline::{Ending, OnStall, Rejection, Trouble};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) enum Fate {
     Answered,
 }
 
-struct Waiting {
+struct Held {
     ticks: u32,
     fate: Fate,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Watch {
     root: u32,
     proven: Cell<bool>,
     told: Cell<bool>,
-    waiting: RefCell<BTreeMap<u32, Waiting>>,
+    waiting: RefCell<Waiting<Held>>,
 }
 
 impl Watch {
@@ -61,7 +61,7 @@ impl Watch {
     /// A stream is held from now on.
     pub(crate) fn hold(&self, stream: u32) {
         if !self.proven.get() {
-            self.waiting.borrow_mut().insert(stream, Waiting { ticks: 0, fate: Fate::Held });
+            self.waiting.borrow_mut().add(stream, Held { ticks: 0, fate: Fate::Held });
         }
     }
 
@@ -82,7 +82,7 @@ impl Watch {
         if waiting.is_empty() {
             return Fate::Held;
         }
-        waiting.remove(&stream).map_or(Fate::Held, |waiting| waiting.fate)
+        waiting.remove(stream).map_or(Fate::Held, |held| held.fate)
     }
 
     pub(crate) fn period(&self) -> Option<Duration> {
@@ -93,13 +93,13 @@ impl Watch {
         if self.proven.get() {
             return;
         }
-        for (stream, waiting) in self.waiting.borrow_mut().iter_mut() {
-            waiting.ticks = waiting.ticks.saturating_add(1);
-            if waiting.fate != Fate::Held || waiting.ticks < PATIENCE || host::act_for(*stream).is_err() {
+        for (stream, held) in self.waiting.borrow_mut().iter_mut() {
+            held.ticks = held.ticks.saturating_add(1);
+            if held.fate != Fate::Held || held.ticks < PATIENCE || host::act_for(stream).is_err() {
                 continue;
             }
             if received().is_ok_and(|bytes| bytes > 0) {
-                waiting.fate = self.end();
+                held.fate = self.end();
             }
         }
         // It is there as long as its callback runs.

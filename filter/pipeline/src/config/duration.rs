@@ -43,12 +43,14 @@ fn part(text: &str) -> Option<(u64, &str)> {
     let (unit, rest) = UNITS.iter().find_map(|(name, unit)| Some((*unit, rest.strip_prefix(name)?)))?;
     let number = |digits: &str| if digits.is_empty() { Some(0) } else { digits.parse::<u64>().ok() };
     let whole = number(whole)?.checked_mul(unit)?;
-    // What is less than a nanosecond is dropped, as it is in Go: nine digits say all there is of a second, and more are
-    // only wanted of longer units.
-    let fraction = fraction.get(..fraction.len().min(15))?;
-    let scale = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let part = u128::from(number(fraction)?).checked_mul(u128::from(unit))?.checked_div(scale)?;
-    Some((whole.checked_add(u64::try_from(part).ok()?)?, rest))
+    // Digit by digit, each worth a tenth of the one before; what is less than a nanosecond is dropped.
+    let mut worth = unit;
+    let mut part = 0_u64;
+    for digit in fraction.bytes() {
+        worth = worth.checked_div(10)?;
+        part = part.checked_add(worth.checked_mul(u64::from(digit.checked_sub(b'0')?))?)?;
+    }
+    Some((whole.checked_add(part)?, rest))
 }
 
 fn digits(text: &str) -> (&str, &str) {

@@ -180,22 +180,22 @@ impl<'a> View<'a> {
     /// # Errors
     /// It is none of them.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, Invalid> {
-        let Node::String(found) = self.node else {
-            return Err(self.expected(&words(choices)));
-        };
-        match choices.iter().find(|(word, _)| word == found) {
-            Some((_, chosen)) => Ok(*chosen),
-            None => {
-                let near = hint(found, choices.iter().map(|(word, _)| *word));
-                Err(self.invalid(format!("found {found:?}, expected {}{near}", words(choices))))
-            }
-        }
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let chosen = self.word(&words)?;
+        choices.get(chosen).map(|(_, chosen)| *chosen).ok_or(Invalid)
     }
-}
 
-fn words<T>(choices: &[(&str, T)]) -> String {
-    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-    words.join(" or ")
+    /// Which of these words it is. Once in the module, not once for each type and place: its size is start-up time.
+    #[inline(never)]
+    fn word(&self, words: &[&str]) -> Result<usize, Invalid> {
+        let Node::String(found) = self.node else {
+            return Err(self.expected(&words.join(" or ")));
+        };
+        words.iter().position(|word| word == found).ok_or_else(|| {
+            let near = hint(found, words.iter().copied());
+            self.invalid(format!("found {found:?}, expected {}{near}", words.join(" or ")))
+        })
+    }
 }
 
 impl<'a> Object<'a> {
@@ -210,6 +210,7 @@ impl<'a> Object<'a> {
     }
 
     /// The value of a key, unless it is absent or null.
+    #[inline(never)]
     pub fn get(&self, name: &str) -> Option<View<'a>> {
         let (_, node) = self.entries.iter().find(|(key, _)| key == name)?;
         if *node == Node::Null {
