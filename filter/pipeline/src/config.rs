@@ -1,13 +1,14 @@
 //! Configuration: a PayloadProcessorConfig in, an immutable [`Pipeline`](crate::Pipeline) or all its errors out.
 
 mod document;
+mod duration;
 mod error;
 mod load;
 mod nearest;
 mod profiles;
 mod view;
 
-pub(crate) use document::scalars;
+pub(crate) use document::{Node, parse, scalars};
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{BuildInfo, DEFAULT_CONFIG, load};
 pub use view::{Invalid, Object, View};

@@ -16,6 +16,7 @@ mod pipeline;
 pub mod plugin;
 mod plugins;
 mod reject;
+pub mod source;
 mod state;
 
 pub use config::Invalid;

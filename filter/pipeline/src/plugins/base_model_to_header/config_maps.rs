@@ -1,0 +1,117 @@
+//! ConfigMaps as the Kubernetes API hands them out: which of them count, what they say, and in which order.
+
+use super::adapters::names;
+use super::document::{Document, Object};
+use crate::source::{Answer, Condensed, Format};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+/// How the answers of a source are read.
+pub(super) const FORMAT: Format<Models> = Format { name: "config-maps/1", condense, read: Models::read };
+
+/// What is kept of an object: when it was created, its namespace and name, its base model, its adapters. The oldest
+/// come first, and of objects of one age the first by name.
+type Entry = (String, String, String, Vec<String>);
+
+/// Names and the base models that serve them.
+#[derive(Debug, Default)]
+pub(super) struct Models(HashMap<String, Rc<str>>);
+
+impl Models {
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let entries: Vec<Entry> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut base_of: HashMap<String, Rc<str>> = HashMap::new();
+        for (_, _, base, adapters) in &entries {
+            let shared: Rc<str> = Rc::from(base.as_str());
+            for adapter in adapters {
+                base_of.entry(adapter.clone()).or_insert_with(|| Rc::clone(&shared));
+            }
+        }
+        // A name is an adapter before it is a base model, as in the Go service.
+        for (_, _, base, _) in &entries {
+            base_of.entry(base.clone()).or_insert_with(|| Rc::from(base.as_str()));
+        }
+        Ok(Self(base_of))
+    }
+
+    /// The base model of a name.
+    pub(super) fn base_of(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|base| &**base)
+    }
+}
+
+fn condense(answer: &Answer<'_>) -> Result<Condensed, String> {
+    let text = std::str::from_utf8(answer.body).map_err(|_| "the document is not UTF-8".to_owned())?;
+    let mut problems = Vec::new();
+    let mut entries = Vec::new();
+    // Only an object that is broken needs what was there before.
+    let mut previous = None;
+    for object in Document::parse(text)?.objects()? {
+        if !object.counts() {
+            continue;
+        }
+        match entry(&object) {
+            Ok(entry) => entries.push(entry),
+            Err(why) => {
+                let name = object.name();
+                let before = previous.get_or_insert_with(|| by_name(answer.previous)).remove(&name);
+                let kept =
+                    if before.is_some() { "what it said before stays in force" } else { "it is left out" };
+                problems.push(format!("ConfigMap {name}: {why}; {kept}"));
+                entries.extend(before);
+            }
+        }
+    }
+    entries.sort();
+    problems.extend(conflicts(&entries));
+    let bytes = serde_json::to_vec(&entries).map_err(|error| error.to_string())?;
+    Ok(Condensed { bytes, problems })
+}
+
+fn entry(object: &Object<'_>) -> Result<Entry, String> {
+    let base = object.base_model().map(str::trim).filter(|base| !base.is_empty());
+    let base = base.ok_or("data.baseModel is missing or empty")?;
+    let adapters = names(object.adapters().unwrap_or_default())
+        .map_err(|why| format!("data.adapters is not a YAML list of names: {why}"))?;
+    // It becomes a header.
+    if base.len() > crate::payload::MAX_VALUE_BYTES || base.chars().any(char::is_control) {
+        return Err("data.baseModel has control characters or more than 8192 bytes".to_owned());
+    }
+    Ok((object.created().to_owned(), object.name(), base.to_owned(), adapters))
+}
+
+fn by_name(bytes: Option<&[u8]>) -> BTreeMap<String, Entry> {
+    let entries: Vec<Entry> = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+    entries.into_iter().map(|entry| (entry.1.clone(), entry)).collect()
+}
+
+/// Names that two objects lead to different base models, and which of them has it.
+fn conflicts(entries: &[Entry]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut adapters: HashMap<&str, (&str, &str)> = HashMap::new();
+    for (_, object, base, names) in entries {
+        for name in names {
+            match adapters.get(name.as_str()) {
+                Some((first, other)) if other != base => problems.push(format!(
+                    "the adapter {name:?} stands in the ConfigMaps {first} and {object}; {first} has it, being older or \
+                     first by name"
+                )),
+                Some(_) => {}
+                None => drop(adapters.insert(name, (object, base))),
+            }
+        }
+    }
+    for (_, object, base, _) in entries {
+        if let Some((first, other)) = adapters.get(base.as_str()).filter(|(_, other)| other != base) {
+            problems.push(format!(
+                "{base:?} is a base model in the ConfigMap {object} and an adapter of {other:?} in {first}; the adapter \
+                 goes first"
+            ));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+#[path = "config_maps/tests.rs"]
+mod tests;
