@@ -10,12 +10,14 @@ mod live;
 mod polled;
 mod read;
 mod schedule;
+mod state;
 
 pub use answer::{Answer, Failed, Failure};
 pub use header::Template;
 pub use live::Live;
 pub use polled::{Polled, SourceMetrics};
 pub use schedule::{after_failure, after_success, latest};
+pub use state::{State, later};
 
 use std::time::Duration;
 

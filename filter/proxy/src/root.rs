@@ -1,8 +1,10 @@
 //! One configuration of the filter: compiled when Envoy hands it over, shared by the streams that it serves.
 
 use crate::active::Active;
+use crate::fetch::Poller;
 use crate::host::{self, Buffer};
 use crate::stream::Stream;
+use crate::tick::Ticker;
 use ipp_pipeline::config::{self, BuildInfo};
 use ipp_pipeline::plugin::Registry;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -32,9 +34,24 @@ pub(crate) fn set_registry(registry: fn() -> Registry) {
 #[derive(Default)]
 pub(crate) struct Root {
     active: Option<Rc<Active>>,
+    poller: Option<Poller>,
+    ticker: Ticker,
 }
 
-impl Context for Root {}
+impl Root {
+    /// Sees to it that the next tick comes when it is needed.
+    fn arm(&mut self) {
+        self.ticker.arm([self.poller.as_ref().map(Poller::period)]);
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
+        if let Some(poller) = &mut self.poller {
+            poller.answer(token, headers, body);
+        }
+    }
+}
 
 impl RootContext for Root {
     /// False makes Envoy refuse the configuration and keep the one it has.
@@ -60,7 +77,10 @@ impl RootContext for Root {
         };
         match config::load(&text, &REGISTRY.get()(), INFO) {
             Ok(pipeline) => {
-                self.active = Some(Rc::new(Active::new(pipeline)));
+                let active = Rc::new(Active::new(pipeline));
+                self.poller = Poller::new(&active);
+                self.active = Some(active);
+                self.arm();
                 true
             }
             Err(errors) => {
@@ -68,6 +88,13 @@ impl RootContext for Root {
                 false
             }
         }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(poller) = &mut self.poller {
+            poller.tick();
+        }
+        self.arm();
     }
 
     fn get_type(&self) -> Option<ContextType> {
