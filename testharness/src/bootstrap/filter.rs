@@ -42,6 +42,8 @@ pub struct Filter {
     pub on_failure: OnFailure,
     /// Filters with the same module and the same id share a VM in each worker.
     pub vm_id: String,
+    /// Variables of the VM's environment with their values.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Filter {
@@ -49,7 +51,8 @@ impl Filter {
     pub fn new(module: &Path, config: &str) -> Self {
         let (name, config) = ("ipp".to_owned(), config.to_owned());
         let (on_failure, vm_id) = (OnFailure::default(), "ipp".to_owned());
-        Self { name, module: module.to_owned(), config, delivery: Delivery::Inline, on_failure, vm_id }
+        let (module, delivery, environment) = (module.to_owned(), Delivery::Inline, Vec::new());
+        Self { name, module, config, delivery, on_failure, vm_id, environment }
     }
 
     /// With another rule for crashes.
@@ -63,6 +66,13 @@ impl Filter {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    /// With one more variable in the environment of its VM.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -126,6 +136,11 @@ impl Filter {
             OnFailure::LegacyOpen => ("fail_open", json!(true)),
         };
         document["config"][field] = value;
+        if !self.environment.is_empty() {
+            let variables: Value =
+                self.environment.iter().cloned().map(|(name, value)| (name, json!(value))).collect();
+            document["config"]["vm_config"]["environment_variables"] = json!({"key_values": variables});
+        }
         document
     }
 }

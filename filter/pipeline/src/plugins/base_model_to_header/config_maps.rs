@@ -1,7 +1,7 @@
 //! ConfigMaps as the Kubernetes API hands them out: which of them count, what they say, and in which order.
 
 use super::adapters::names;
-use super::document::{Document, Object};
+use super::document::{Object, objects};
 use crate::source::{Answer, Condensed, Format};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ pub(super) struct Models(HashMap<String, Rc<str>>);
 
 impl Models {
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let entries: Vec<Entry> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let entries = decode(bytes)?;
         let mut base_of: HashMap<String, Rc<str>> = HashMap::new();
         for (_, _, base, adapters) in &entries {
             let shared: Rc<str> = Rc::from(base.as_str());
@@ -46,7 +46,7 @@ fn condense(answer: &Answer<'_>) -> Result<Condensed, String> {
     let mut entries = Vec::new();
     // Only an object that is broken needs what was there before.
     let mut previous = None;
-    for object in Document::parse(text)?.objects()? {
+    for object in objects(text)? {
         if !object.counts() {
             continue;
         }
@@ -64,24 +64,55 @@ fn condense(answer: &Answer<'_>) -> Result<Condensed, String> {
     }
     entries.sort();
     problems.extend(conflicts(&entries));
-    let bytes = serde_json::to_vec(&entries).map_err(|error| error.to_string())?;
-    Ok(Condensed { bytes, problems })
+    Ok(Condensed { bytes: encode(&entries), problems })
 }
 
-fn entry(object: &Object<'_>) -> Result<Entry, String> {
+fn entry(object: &Object) -> Result<Entry, String> {
     let base = object.base_model().map(str::trim).filter(|base| !base.is_empty());
     let base = base.ok_or("data.baseModel is missing or empty")?;
     let adapters = names(object.adapters().unwrap_or_default())
         .map_err(|why| format!("data.adapters is not a YAML list of names: {why}"))?;
-    // It becomes a header.
-    if base.len() > crate::payload::MAX_VALUE_BYTES || base.chars().any(char::is_control) {
-        return Err("data.baseModel has control characters or more than 8192 bytes".to_owned());
+    // The base model becomes a header; and the condensed form keeps names apart by control characters.
+    if base.len() > crate::payload::MAX_VALUE_BYTES {
+        return Err("data.baseModel has more than 8192 bytes".to_owned());
+    }
+    if adapters
+        .iter()
+        .map(String::as_str)
+        .chain([base, object.created()])
+        .any(|name| name.contains(char::is_control))
+    {
+        return Err("a name has control characters".to_owned());
     }
     Ok((object.created().to_owned(), object.name(), base.to_owned(), adapters))
 }
 
+/// A line for each entry, its parts with tabs between them.
+fn encode(entries: &[Entry]) -> Vec<u8> {
+    let mut text = String::new();
+    for (created, object, base, adapters) in entries {
+        for (at, part) in [created, object, base].into_iter().chain(adapters).enumerate() {
+            if at > 0 {
+                text.push('\t');
+            }
+            text.push_str(part);
+        }
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<Entry>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let entry = |line: &str| {
+        let mut parts = line.split('\t').map(str::to_owned);
+        Some((parts.next()?, parts.next()?, parts.next()?, parts.collect()))
+    };
+    text.lines().map(|line| entry(line).ok_or_else(|| "a line is cut off".to_owned())).collect()
+}
+
 fn by_name(bytes: Option<&[u8]>) -> BTreeMap<String, Entry> {
-    let entries: Vec<Entry> = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+    let entries = bytes.and_then(|bytes| decode(bytes).ok()).unwrap_or_default();
     entries.into_iter().map(|entry| (entry.1.clone(), entry)).collect()
 }
 
