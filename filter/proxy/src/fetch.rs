@@ -17,7 +17,6 @@ use ipp_selector::{Rng, SplitMix64};
 use lease::Lease;
 use outcome::Outcome;
 use shared::{document_key, load, state_key, store};
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,7 +37,8 @@ pub(crate) struct Poller {
     lease: Lease,
     chance: SplitMix64,
     sources: Vec<Known>,
-    flights: HashMap<u32, Flight>,
+    /// By the number of their call.
+    flights: Vec<(u32, Flight)>,
     /// Where the search for a source that is due begins, so that all get their turn.
     next: usize,
     ticks: u32,
@@ -84,7 +84,7 @@ impl Poller {
             lease: Lease::new(polled.iter().map(Polled::identity), owner),
             chance: SplitMix64::new(owner),
             sources: polled.iter().map(known).collect(),
-            flights: HashMap::new(),
+            flights: Vec::new(),
             next: 0,
             ticks: 0,
         };
@@ -109,7 +109,8 @@ impl Poller {
 
     /// The answer to a request, with its number of headers and the size of its body.
     pub(crate) fn answer(&mut self, token: u32, headers: usize, body: usize) {
-        let Some(flight) = self.flights.remove(&token) else { return };
+        let Some(at) = self.flights.iter().position(|(known, _)| *known == token) else { return };
+        let (_, flight) = self.flights.swap_remove(at);
         let active = Rc::clone(&self.active);
         let Some(polled) = active.pipeline.sources().get(flight.source) else { return };
         let Some(known) = self.sources.get(flight.source) else { return };
@@ -166,7 +167,7 @@ impl Poller {
         let etag = (state.document != 0).then_some(state.etag.as_str()).filter(|etag| !etag.is_empty());
         let flight = Flight { source: index, claim: state.claim, conditional: etag.is_some() };
         match answer::send(polled.source(), etag) {
-            Ok(token) => drop(self.flights.insert(token, flight)),
+            Ok(token) => self.flights.push((token, flight)),
             Err(failed) => self.settle(&flight, polled, Err(failed)),
         }
     }

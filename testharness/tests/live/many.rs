@@ -38,7 +38,7 @@ async fn five_thousand_config_maps_are_read_while_requests_go_on() -> Result<()>
         })
         .collect();
     let document = list(&objects);
-    ensure!(document.len() > 3 << 20, "{} bytes", document.len());
+    ensure!(document.len() > 5 << 19, "{} bytes", document.len());
     println!("the list has {} bytes", document.len());
     api.serves(document);
     let rig = Rig::start(&api, filter(&config(LIST, ""))).await?;

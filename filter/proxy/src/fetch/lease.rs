@@ -2,7 +2,6 @@
 
 use crate::host::{self, NOT_THERE};
 use ipp_pipeline::source::later;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// A worker that is gone is replaced after so long.
@@ -18,11 +17,9 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) fn new(sources: impl Iterator<Item = u64>, owner: u64) -> Self {
-        let mut identities: Vec<u64> = sources.collect();
-        identities.sort_unstable();
-        let mut hasher = DefaultHasher::new();
-        identities.hash(&mut hasher);
-        Self { key: format!("ipp/fetch/lease/{:016x}", hasher.finish()), owner }
+        // A sum, so that the order of the plugins does not matter.
+        let set = sources.fold(0, u64::wrapping_add);
+        Self { key: format!("ipp/fetch/lease/{set:016x}"), owner }
     }
 
     /// Whether this root context has the lease. It is renewed when half of its term is over, and taken when it is free.

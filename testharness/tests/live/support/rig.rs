@@ -93,10 +93,15 @@ impl Rig {
         let address = self.address("main").await?;
         let mut open = Vec::new();
         for _ in 0..48 {
-            open.push(h1::Connection::open(address).await?);
-        }
-        for connection in &mut open {
-            exchange(connection, "warm-up").await?;
+            // A refusal, of a worker that has not looked yet, closes the connection.
+            open.push(
+                until("a connection to a worker with a document", async || {
+                    let mut connection = h1::Connection::open(address).await?;
+                    let said = exchange(&mut connection, "warm-up").await?;
+                    Ok(matches!(said, Said::Base(_)).then_some(connection))
+                })
+                .await?,
+            );
         }
         let stats = self.envoy.stats_like("listener.*downstream_cx_active").await?;
         let busy: Vec<_> =

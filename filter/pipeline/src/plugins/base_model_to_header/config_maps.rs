@@ -3,7 +3,7 @@
 use super::adapters::names;
 use super::document::{Object, objects};
 use crate::source::{Answer, Condensed, Format};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// How the answers of a source are read.
@@ -54,15 +54,15 @@ fn condense(answer: &Answer<'_>) -> Result<Condensed, String> {
             Ok(entry) => entries.push(entry),
             Err(why) => {
                 let name = object.name();
-                let before = previous.get_or_insert_with(|| by_name(answer.previous)).remove(&name);
-                let kept =
+                let before = take(previous.get_or_insert_with(|| kept(answer.previous)), &name);
+                let rest =
                     if before.is_some() { "what it said before stays in force" } else { "it is left out" };
-                problems.push(format!("ConfigMap {name}: {why}; {kept}"));
+                problems.push(format!("ConfigMap {name}: {why}; {rest}"));
                 entries.extend(before);
             }
         }
     }
-    entries.sort();
+    entries.sort_unstable();
     problems.extend(conflicts(&entries));
     Ok(Condensed { bytes: encode(&entries), problems })
 }
@@ -111,9 +111,14 @@ fn decode(bytes: &[u8]) -> Result<Vec<Entry>, String> {
     text.lines().map(|line| entry(line).ok_or_else(|| "a line is cut off".to_owned())).collect()
 }
 
-fn by_name(bytes: Option<&[u8]>) -> BTreeMap<String, Entry> {
-    let entries = bytes.and_then(|bytes| decode(bytes).ok()).unwrap_or_default();
-    entries.into_iter().map(|entry| (entry.1.clone(), entry)).collect()
+fn kept(previous: Option<&[u8]>) -> Vec<Entry> {
+    previous.and_then(|bytes| decode(bytes).ok()).unwrap_or_default()
+}
+
+/// What an object said before, and no longer, so that it counts once.
+fn take(entries: &mut Vec<Entry>, object: &str) -> Option<Entry> {
+    let index = entries.iter().position(|(_, known, _, _)| known == object)?;
+    Some(entries.swap_remove(index))
 }
 
 /// Names that two objects lead to different base models, and which of them has it.
