@@ -19,6 +19,7 @@ pub use polled::{Polled, SourceMetrics};
 pub use schedule::{after_failure, after_success, latest};
 pub use state::{State, later};
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The keys of a `source`.
@@ -50,17 +51,27 @@ pub struct Source {
     pub max_bytes: u64,
 }
 
-/// How a plugin reads the documents of a source.
-#[derive(Clone, Copy)]
-pub struct Format<T> {
-    /// Names the condensed form. A module that changes the form changes the name, since the one before it may have
-    /// left a document for it.
-    pub name: &'static str,
-    /// Checks an answer, and keeps of it what workers need. Runs in the worker that fetched it, for every answer.
-    /// What is the same twice should give the same bytes: only other bytes go to the other workers.
-    pub condense: fn(&Answer<'_>) -> Result<Condensed, String>,
+/// How a plugin reads the documents of a source. What it needs of its parameters for that is in `self`.
+pub trait Format {
+    /// What a plugin sees of a document.
+    type Document: 'static;
+
+    /// Names the condensed form, and the parameters that it depends on. A module that changes the form changes the
+    /// name, since the one before it may have left a document for it.
+    fn name(&self) -> Cow<'_, str>;
+
+    /// Checks an answer, and keeps of it what workers need. Runs in the worker that fetched it, for every answer. What
+    /// is the same twice should give the same bytes: only other bytes go to the other workers.
+    ///
+    /// # Errors
+    /// Why the answer is of no use.
+    fn condense(&self, answer: &Answer<'_>) -> Result<Condensed, String>;
+
     /// Reads what `condense` gave. Runs once in every worker for each new document.
-    pub read: fn(&[u8]) -> Result<T, String>,
+    ///
+    /// # Errors
+    /// Why it cannot be read; then no worker gets it.
+    fn read(&self, condensed: &[u8]) -> Result<Self::Document, String>;
 }
 
 /// What a worker keeps of an answer.

@@ -3,7 +3,8 @@
 use ipp_pipeline::Rejection;
 use ipp_pipeline::payload::Value;
 use ipp_pipeline::plugin::{Parameter, Plugin, PluginType, Request};
-use ipp_pipeline::source::{Condensed, Format};
+use ipp_pipeline::source::{Answer, Condensed, Format};
+use std::borrow::Cow;
 
 /// Panics where `model` is "trap", as a plugin with a mistake in it would.
 const TRAP: PluginType = PluginType {
@@ -32,17 +33,28 @@ const TRAP_SOURCE: PluginType = PluginType {
     }],
     example: "type: trap-source\nparameters: {source: {cluster: documents}}\n",
     build: |parameters, build| {
-        let format = Format::<()> {
-            name: "trap/1",
-            condense: |answer| {
-                assert!(answer.body != b"trap", "told to crash");
-                Ok(Condensed { bytes: answer.body.to_vec(), problems: Vec::new() })
-            },
-            read: |_| Ok(()),
-        };
-        build.source(&parameters.require("source")?, None, format)?;
+        build.source(&parameters.require("source")?, None, Trap)?;
         Ok(Plugin::new().request(|_: &mut Request<'_>| Ok::<(), Rejection>(())))
     },
 };
+
+struct Trap;
+
+impl Format for Trap {
+    type Document = ();
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("trap")
+    }
+
+    fn condense(&self, answer: &Answer<'_>) -> Result<Condensed, String> {
+        assert!(answer.body != b"trap", "told to crash");
+        Ok(Condensed { bytes: answer.body.to_vec(), problems: Vec::new() })
+    }
+
+    fn read(&self, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+}
 
 ipp_proxy::export!(ipp_pipeline::stock().with(TRAP).with(TRAP_SOURCE));

@@ -107,12 +107,12 @@ impl Build<'_> {
     ///
     /// # Errors
     /// What is wrong with the source, or the part's name is none for a label or taken.
-    pub fn source<T: 'static>(
+    pub fn source<F: Format + 'static>(
         &mut self,
         view: &View<'_>,
         part: Option<&str>,
-        format: Format<T>,
-    ) -> Result<Live<T>, Invalid> {
+        format: F,
+    ) -> Result<Live<F::Document>, Invalid> {
         let source = Source::read(view)?;
         let name = match part {
             Some(part) => format!("{}/{part}", self.instance),

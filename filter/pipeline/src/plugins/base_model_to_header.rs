@@ -10,7 +10,7 @@ use crate::payload::{FieldId, Value};
 use crate::plugin::{Parameter, Plugin, PluginType, Request, RequestPlugin};
 use crate::reject::Rejection;
 use crate::source::Live;
-use config_maps::{FORMAT, Models};
+use config_maps::{ConfigMaps, Models};
 use mapping::Mapping;
 
 pub(crate) const TYPE: PluginType = PluginType {
@@ -82,7 +82,7 @@ parameters:
         let rules = [("empty", Unknown::Empty), ("absent", Unknown::Absent), ("reject", Unknown::Reject)];
         let unknown = parameters.get("unknown").map_or(Ok(Unknown::Empty), |rule| rule.choice(&rules));
         let mapping = Mapping::read(parameters);
-        let live = parameters.get("source").map(|source| build.source(&source, None, FORMAT)).transpose();
+        let live = parameters.get("source").map(|source| build.source(&source, None, ConfigMaps)).transpose();
         let rules = [("reject", WhileEmpty::Reject), ("pass", WhileEmpty::Pass)];
         let while_empty = match parameters.get("whileEmpty") {
             Some(rule) if parameters.get("source").is_none() => {

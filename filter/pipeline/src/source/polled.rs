@@ -37,21 +37,21 @@ trait Document {
     fn confirm(&self, confirmed_ns: u64);
 }
 
-struct Typed<T> {
-    format: Format<T>,
-    live: Live<T>,
+struct Typed<F: Format> {
+    format: F,
+    live: Live<F::Document>,
 }
 
-impl<T> Document for Typed<T> {
+impl<F: Format> Document for Typed<F> {
     fn condense(&self, answer: &Answer<'_>) -> Result<Condensed, String> {
-        let condensed = (self.format.condense)(answer)?;
+        let condensed = self.format.condense(answer)?;
         // What other workers could not read does not reach them.
-        (self.format.read)(&condensed.bytes)?;
+        self.format.read(&condensed.bytes)?;
         Ok(condensed)
     }
 
     fn put(&self, bytes: &[u8], confirmed_ns: u64) -> Result<(), String> {
-        self.live.put((self.format.read)(bytes)?, confirmed_ns);
+        self.live.put(self.format.read(bytes)?, confirmed_ns);
         Ok(())
     }
 
@@ -62,12 +62,12 @@ impl<T> Document for Typed<T> {
 
 impl Polled {
     /// A source with its name, which becomes a metric label, and the handle of its documents.
-    pub(crate) fn new<T: 'static>(
+    pub(crate) fn new<F: Format + 'static>(
         name: String,
         source: Source,
-        format: Format<T>,
+        format: F,
         metrics: &mut Metrics,
-    ) -> (Self, Live<T>) {
+    ) -> (Self, Live<F::Document>) {
         let label = [("source", name.as_str())];
         let mut define = |kind, metric| metrics.define(kind, metric, &label);
         let metrics = SourceMetrics {
@@ -86,7 +86,7 @@ impl Polled {
         let mut hasher = DefaultHasher::new();
         // What decides what a document is. How often it is fetched does not: another interval keeps the document.
         let Source { cluster, authority, path, headers, interval: _, timeout: _, max_bytes: _ } = &source;
-        (&name, format.name, cluster, authority, path, headers).hash(&mut hasher);
+        (&name, format.name(), cluster, authority, path, headers).hash(&mut hasher);
         let live = Live::default();
         let document = Rc::new(Typed { format, live: live.clone() });
         (Self { name, source, metrics, identity: hasher.finish(), document }, live)

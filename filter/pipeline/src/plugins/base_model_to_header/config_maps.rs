@@ -3,11 +3,28 @@
 use super::adapters::names;
 use super::document::{Object, objects};
 use crate::source::{Answer, Condensed, Format};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// How the answers of a source are read.
-pub(super) const FORMAT: Format<Models> = Format { name: "config-maps/1", condense, read: Models::read };
+pub(super) struct ConfigMaps;
+
+impl Format for ConfigMaps {
+    type Document = Models;
+
+    fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed("config-maps/1")
+    }
+
+    fn condense(&self, answer: &Answer<'_>) -> Result<Condensed, String> {
+        condense(answer)
+    }
+
+    fn read(&self, condensed: &[u8]) -> Result<Models, String> {
+        Models::read(condensed)
+    }
+}
 
 /// What is kept of an object: when it was created, its namespace and name, its base model, its adapters. The oldest
 /// come first, and of objects of one age the first by name.
