@@ -5,7 +5,8 @@ use crate::config::{Invalid, View};
 use crate::head::check_editable;
 use std::time::Duration;
 
-/// Envoy keeps no larger answer of a callout than this.
+/// Every worker copies a document that is new. Envoy has a limit of its own, `http.async_response_buffer_limit`; what is
+/// above that fails as a broken answer.
 const HIGHEST_BYTES: u64 = 32 << 20;
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -121,4 +121,24 @@ mod tests {
         assert!(due(&claimed(100)), "the worker that waited is gone");
         assert!(due(&claimed(107)), "the clock was put back");
     }
+
+    /// Another module may have left anything under the key.
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let mut random = ipp_selector::SplitMix64::new(2);
+        let mut next = move || ipp_selector::Rng::next_u64(&mut random);
+        let mut read = 0;
+        for _ in 0..20_000 {
+            let mut bytes: Vec<u8> = (0..next() % 80).map(|_| next().to_le_bytes()[0]).collect();
+            if next() % 2 == 0 && !bytes.is_empty() {
+                bytes[0] = FORM;
+            }
+            if let Some(state) = State::decode(&bytes) {
+                assert_eq!(state.encode(), bytes);
+                state.is_due(next(), Duration::from_nanos(next()), Duration::from_nanos(next()));
+                read += 1;
+            }
+        }
+        assert!(read > 100, "{read}");
+    }
 }
