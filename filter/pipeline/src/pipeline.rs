@@ -12,10 +12,11 @@ use crate::plugin::{
     HeaderEdit, ProfilePicker, Request, RequestPlugin, Response, ResponseHeadersPlugin, Splice,
 };
 use crate::reject::{CODES, OTHER, Rejection, Reply};
+use crate::source::Polled;
 use crate::state::State;
 use std::rc::Rc;
 
-/// A compiled configuration. Immutable: requests borrow it.
+/// A compiled configuration. Immutable: requests borrow it. What its plugins know from sources changes between them.
 pub struct Pipeline {
     pub(crate) wanted: Wanted,
     pub(crate) request_headers: HeaderTable,
@@ -24,6 +25,7 @@ pub struct Pipeline {
     pub(crate) core: CoreMetrics,
     pub(crate) options: Options,
     pub(crate) parts: Parts,
+    pub(crate) sources: Vec<Polled>,
 }
 
 /// A plugin where it stands, with the histogram of its durations.
@@ -317,6 +319,11 @@ impl Pipeline {
     /// The names behind the response headers of edits.
     pub fn response_header_names(&self) -> &HeaderTable {
         &self.response_headers
+    }
+
+    /// The documents that have to be fetched while this configuration is in force.
+    pub fn sources(&self) -> &[Polled] {
+        &self.sources
     }
 
     /// What the section `proxyWasm` says.

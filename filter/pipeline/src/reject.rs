@@ -14,6 +14,8 @@ pub struct Rejection {
     pub message: Cow<'static, str>,
     /// The body field that is at fault, as OpenAI names it.
     pub param: Option<&'static str>,
+    /// After how many seconds it is worth to ask again: the header `retry-after`.
+    pub retry_after: Option<&'static str>,
 }
 
 /// The codes that the filter itself gives. A plugin may declare more.
@@ -41,13 +43,20 @@ pub(crate) const OTHER: &str = "other";
 impl Rejection {
     /// A refusal with a status, a code and a message.
     pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), param: None }
+        Self { status, code, message: message.into(), param: None, retry_after: None }
     }
 
     /// Names the body field that is at fault.
     #[must_use]
     pub fn param(mut self, field: &'static str) -> Self {
         self.param = Some(field);
+        self
+    }
+
+    /// Says after how many seconds it is worth to ask again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: &'static str) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -118,10 +127,12 @@ pub struct Reply {
 impl Reply {
     /// Puts a refusal into the configured shape.
     pub fn new(rejection: &Rejection, style: ErrorStyle) -> Self {
-        match style {
+        let mut reply = match style {
             ErrorStyle::OpenAi => open_ai(rejection),
             ErrorStyle::Upstream => upstream(rejection),
-        }
+        };
+        reply.headers.extend(rejection.retry_after.map(|seconds| ("retry-after", seconds)));
+        reply
     }
 }
 

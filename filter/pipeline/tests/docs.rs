@@ -21,10 +21,10 @@ mod alias_to_header;
 use ipp_pipeline::config::{BuildInfo, load};
 use ipp_pipeline::{Entered, Env, MetricId, Progress, stock};
 
-use ipp_pipeline::DEFAULT_MAX_BYTES;
 use ipp_pipeline::config::DEFAULT_CONFIG;
 use ipp_pipeline::payload::{MAX_DEPTH, MAX_KEY_BYTES, MAX_MEMBERS, MAX_VALUE_BYTES};
 use ipp_pipeline::plugin::Registry;
+use ipp_pipeline::{DEFAULT_MAX_BYTES, Pipeline, source};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -203,6 +203,24 @@ fn the_options_table_has_every_option_and_no_other() {
     }
 }
 
+/// The built-in configuration with a source, which has metrics and a code of its own.
+fn with_a_source() -> Pipeline {
+    let source = "- type: base-model-to-header\n  parameters: {source: {cluster: kube-api}}\n";
+    pipeline(&DEFAULT_CONFIG.replace("- type: base-model-to-header\n", source))
+}
+
+#[test]
+fn the_table_of_a_source_has_every_key_and_no_other() {
+    let keys: BTreeSet<String> = source::KEYS.map(str::to_owned).into();
+    let page = read("docs/configuration.md");
+    assert_eq!(first_cells(&page, "| key |"), keys);
+    let seconds =
+        [source::DEFAULT_INTERVAL, source::DEFAULT_TIMEOUT].map(|time| format!("| `{}s` |", time.as_secs()));
+    for default in seconds.iter().chain([&format!("| {} |", source::DEFAULT_SOURCE_BYTES)]) {
+        assert!(page.contains(default), "{default}");
+    }
+}
+
 /// The code behind the label of a metric, or whatever else it has.
 fn label<'a>(name: &'a str, label: &str) -> Option<&'a str> {
     let (_, rest) = name.split_once(&format!("{label}=.="))?;
@@ -211,7 +229,7 @@ fn label<'a>(name: &'a str, label: &str) -> Option<&'a str> {
 
 #[test]
 fn the_table_of_errors_has_every_code_and_no_other() {
-    let pipeline = pipeline("");
+    let pipeline = with_a_source();
     let names = pipeline.metrics().all().iter().map(|metric| metric.name.as_str());
     let codes: BTreeSet<String> = names
         .filter(|name| name.ends_with(";.;ipp_rejections_total"))
@@ -223,18 +241,21 @@ fn the_table_of_errors_has_every_code_and_no_other() {
 
 #[test]
 fn the_tables_of_metrics_have_every_name_label_and_outcome() {
-    let pipeline = pipeline("");
+    let pipeline = with_a_source();
     let page = read("docs/metrics.md");
     let tags = "- {tag_name: ";
-    let (mut names, mut labels, mut outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
+    let (mut outcomes, mut reasons) = (BTreeSet::new(), BTreeSet::new());
     for metric in pipeline.metrics().all() {
         let mut parts: Vec<&str> = metric.name.split(";.;").collect();
         names.insert(parts.pop().unwrap().to_owned());
         labels.extend(parts.iter().map(|part| part.split_once("=.=").unwrap().0.to_owned()));
         outcomes.extend(label(&metric.name, "outcome").map(str::to_owned));
+        reasons.extend(label(&metric.name, "reason").map(str::to_owned));
     }
     assert_eq!(first_cells(&page, "| name |"), names);
     assert_eq!(first_cells(&page, "| `outcome` |"), outcomes);
+    assert_eq!(first_cells(&page, "| `reason` |"), reasons);
     let tagged = page.split(tags).skip(1).map(|rest| rest.split(',').next().unwrap().to_owned());
     assert_eq!(tagged.collect::<BTreeSet<_>>(), labels);
     // The shipped bootstrap may know more labels than the default configuration has.
@@ -261,7 +282,7 @@ fn limits_are_those_of_the_code() {
     }
     let sum = DEFAULT_MAX_BYTES + (1 << 20);
     assert!(page.contains(&format!("{sum}            =   {DEFAULT_MAX_BYTES}  +            1048576")));
-    for file in ["envoy/multi-pool.yaml", "envoy/minimal.yaml", "envoy/gate.yaml"] {
+    for file in ["envoy/multi-pool.yaml", "envoy/minimal.yaml", "envoy/gate.yaml", "envoy/live-models.yaml"] {
         assert!(read(file).contains(&format!("request_body_buffer_limit: {sum}\n")), "{file}");
     }
 }

@@ -11,6 +11,7 @@ use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Pipeline};
 use crate::plugin::{Build, Plugin, Registry};
+use crate::source::Polled;
 
 /// What an empty configuration means, as in the Go service.
 pub const DEFAULT_CONFIG: &str = "\
@@ -95,16 +96,20 @@ pub(super) struct Declared {
     pub(super) response_headers: HeaderTable,
     pub(super) metrics: Metrics,
     pub(super) rejection_codes: Vec<&'static str>,
+    pub(super) sources: Vec<Polled>,
 }
 
 impl Declared {
-    pub(super) fn build(&mut self) -> Build<'_> {
+    /// For the instance of that name.
+    pub(super) fn build<'a>(&'a mut self, instance: &'a str) -> Build<'a> {
         Build {
             wanted: &mut self.wanted,
             request_headers: &mut self.request_headers,
             response_headers: &mut self.response_headers,
             metrics: &mut self.metrics,
             rejection_codes: &mut self.rejection_codes,
+            sources: &mut self.sources,
+            instance,
         }
     }
 }
@@ -167,6 +172,7 @@ fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipe
         core,
         options,
         parts,
+        sources: declared.sources,
     })
 }
 
@@ -229,7 +235,7 @@ fn plugin(
                 Some(parameters) => parameters.object(&known),
                 None => Ok(Object::empty(view)),
             };
-            parameters.and_then(|parameters| (plugin_type.build)(&parameters, &mut declared.build()))
+            parameters.and_then(|parameters| (plugin_type.build)(&parameters, &mut declared.build(name)))
         }
         None => Err(unknown_type(&kind, kind_name, registry)),
     };

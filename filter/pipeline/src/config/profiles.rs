@@ -198,7 +198,9 @@ impl<'a> Resolver<'a> {
         if !complete {
             return chain;
         }
-        match model_selector.request_plugin(selector.build(), &mut self.declared.build()) {
+        match model_selector
+            .request_plugin(selector.build(), &mut self.declared.build(&reference.instance.name))
+        {
             Ok(plugin) => chain.insert(position, self.install(reference.instance, "request", &plugin)),
             Err(message) => drop(reference.view.invalid(message)),
         }

@@ -4,6 +4,7 @@ use crate::config::{Invalid, Object, View};
 use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
 use crate::payload::{FieldId, Wanted};
+use crate::source::{Format, Live, Polled, Source};
 
 /// The parameters of an instance; its keys are those that its type declares.
 pub type Params<'a> = Object<'a>;
@@ -33,6 +34,9 @@ pub struct Build<'a> {
     pub(crate) response_headers: &'a mut HeaderTable,
     pub(crate) metrics: &'a mut Metrics,
     pub(crate) rejection_codes: &'a mut Vec<&'static str>,
+    pub(crate) sources: &'a mut Vec<Polled>,
+    /// The name of the instance that is built.
+    pub(crate) instance: &'a str,
 }
 
 impl Build<'_> {
@@ -96,5 +100,32 @@ impl Build<'_> {
     /// that is not declared is counted as `other`.
     pub fn rejection_code(&mut self, code: &'static str) {
         self.rejection_codes.push(code);
+    }
+
+    /// Declares a document that is fetched while the filter runs, from the `source` that stands at `view`. A plugin
+    /// with several names each of them by a `part`; the plugin's name and that are the label of its metrics.
+    ///
+    /// # Errors
+    /// What is wrong with the source, or the part's name is none for a label or taken.
+    pub fn source<F: Format + 'static>(
+        &mut self,
+        view: &View<'_>,
+        part: Option<&str>,
+        format: F,
+    ) -> Result<Live<F::Document>, Invalid> {
+        let source = Source::read(view)?;
+        let name = match part {
+            Some(part) => format!("{}/{part}", self.instance),
+            None => self.instance.to_owned(),
+        };
+        if !is_label_value(&name) {
+            return Err(view.invalid(format!("{name:?} cannot be a metric label")));
+        }
+        if self.sources.iter().any(|known| known.name() == name) {
+            return Err(view.invalid(format!("there is a source of the name {name:?} already")));
+        }
+        let (polled, live) = Polled::new(name, source, format, self.metrics);
+        self.sources.push(polled);
+        Ok(live)
     }
 }
