@@ -111,6 +111,13 @@ pub struct TokenPrices {
     pub output: f64,
 }
 
+impl TokenPrices {
+    /// What a request costs, in USD (upstream's `model-cost-extractor`).
+    pub fn cost(&self, prompt_tokens: f64, completion_tokens: f64) -> f64 {
+        prompt_tokens * self.input + completion_tokens * self.output
+    }
+}
+
 /// Several strings, shared. Build it from an array, a `Vec` or any iterator of strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextList(Rc<[Rc<str>]>);

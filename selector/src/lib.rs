@@ -21,6 +21,7 @@ mod ttft_curve;
 
 pub mod filters;
 pub mod pickers;
+pub mod records;
 pub mod scorers;
 pub mod testing;
 
