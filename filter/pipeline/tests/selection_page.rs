@@ -42,7 +42,8 @@ fn scorers_and_pickers() {
 
 #[test]
 fn metrics_and_codes() {
-    let before: BTreeSet<String> = pipeline("").metrics().all().iter().map(|metric| metric.name.clone()).collect();
+    let before: BTreeSet<String> =
+        pipeline("").metrics().all().iter().map(|metric| metric.name.clone()).collect();
     let mut names = BTreeSet::new();
     let mut codes = BTreeSet::from(["model_not_found".to_owned(), "invalid_model".to_owned()]);
     for metric in pipeline(&example()).metrics().all() {
