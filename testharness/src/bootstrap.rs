@@ -38,7 +38,7 @@ pub struct Cluster {
 }
 
 /// The labels of the filter's metrics.
-pub const STATS_TAGS: [&str; 11] = [
+pub const STATS_TAGS: [&str; 13] = [
     "field",
     "outcome",
     "code",
@@ -46,6 +46,8 @@ pub const STATS_TAGS: [&str; 11] = [
     "plugin_name",
     "extension_point",
     "model",
+    "plugin",
+    "status",
     "commit",
     "build_ref",
     "source",

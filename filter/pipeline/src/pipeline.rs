@@ -9,7 +9,7 @@ use crate::metrics::{MetricId, MetricKind, Metrics};
 use crate::options::{Options, TooLarge};
 use crate::payload::{Members, Wanted};
 use crate::plugin::{
-    HeaderEdit, ProfilePicker, Request, RequestPlugin, Response, ResponseHeadersPlugin, Splice,
+    HeaderEdit, Hold, ProfilePicker, Request, RequestPlugin, Response, ResponseHeadersPlugin, Splice,
 };
 use crate::reject::{CODES, OTHER, Rejection, Reply};
 use crate::source::Polled;
@@ -165,6 +165,7 @@ pub struct Forward {
 pub struct Routed {
     profile: Option<usize>,
     state: State,
+    holds: Vec<Hold>,
 }
 
 impl Pipeline {
@@ -215,21 +216,34 @@ impl Pipeline {
         held.members.finish()?;
 
         let mut request = Request::new(&held.head, &held.members, env);
-        run(&mut request, &self.parts.pre)?;
-        let index = self.parts.picker.pick(&mut request, &self.parts.names)?;
-        let Some(profile) = self.parts.profiles.get(index) else {
-            return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
-        };
-        run(&mut request, &profile.request)?;
+        let index = self.run(&mut request).inspect_err(|_| request.give_back())?;
         request.count(self.core.success);
 
-        let (headers, body, state) = request.finish(|field| self.wanted.name(field).to_owned());
+        let (headers, body, state, holds) = request.finish(|field| self.wanted.name(field).to_owned());
         let content_length = (held.content_length.is_some() && !body.is_empty()).then(|| {
             body.iter().fold(held.members.len(), |length, splice| {
                 length.saturating_sub(splice.range.len()).saturating_add(splice.bytes.len())
             })
         });
-        Ok(Forward { headers, body, content_length, routed: Routed { profile: Some(index), state } })
+        Ok(Forward { headers, body, content_length, routed: Routed { profile: Some(index), state, holds } })
+    }
+
+    /// All plugins of a request, in their order; the index of the profile that was picked.
+    fn run(&self, request: &mut Request<'_>) -> Result<usize, Rejection> {
+        run(request, &self.parts.pre)?;
+        let index = self.parts.picker.pick(request, &self.parts.names)?;
+        let Some(profile) = self.parts.profiles.get(index) else {
+            return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
+        };
+        run(request, &profile.request)?;
+        Ok(index)
+    }
+
+    /// A request that went on is over: what it held of gauges is given back. More calls do nothing.
+    pub fn finish(&self, routed: &mut Routed, env: &mut dyn Env) {
+        for hold in routed.holds.drain(..) {
+            env.shift(hold.gauge, hold.amount.saturating_neg());
+        }
     }
 
     /// Whether any plugin acts on responses.

@@ -14,8 +14,8 @@ pub struct Rejection {
     pub message: Cow<'static, str>,
     /// The body field that is at fault, as OpenAI names it.
     pub param: Option<&'static str>,
-    /// After how many seconds it is worth to ask again: the header `retry-after`.
-    pub retry_after: Option<&'static str>,
+    /// After how many seconds to try again: the header Retry-After.
+    pub retry_after_seconds: Option<u32>,
 }
 
 /// The codes that the filter itself gives. A plugin may declare more.
@@ -43,7 +43,7 @@ pub(crate) const OTHER: &str = "other";
 impl Rejection {
     /// A refusal with a status, a code and a message.
     pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), param: None, retry_after: None }
+        Self { status, code, message: message.into(), param: None, retry_after_seconds: None }
     }
 
     /// Names the body field that is at fault.
@@ -53,10 +53,10 @@ impl Rejection {
         self
     }
 
-    /// Says after how many seconds it is worth to ask again.
+    /// Says after how many seconds to try again.
     #[must_use]
-    pub fn retry_after(mut self, seconds: &'static str) -> Self {
-        self.retry_after = Some(seconds);
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
         self
     }
 
@@ -120,6 +120,8 @@ pub struct Reply {
     pub status: u16,
     /// Its headers, apart from content-length.
     pub headers: Vec<(&'static str, &'static str)>,
+    /// The value of one more header, Retry-After.
+    pub retry_after_seconds: Option<u32>,
     /// Its body.
     pub body: String,
 }
@@ -127,12 +129,10 @@ pub struct Reply {
 impl Reply {
     /// Puts a refusal into the configured shape.
     pub fn new(rejection: &Rejection, style: ErrorStyle) -> Self {
-        let mut reply = match style {
+        match style {
             ErrorStyle::OpenAi => open_ai(rejection),
             ErrorStyle::Upstream => upstream(rejection),
-        };
-        reply.headers.extend(rejection.retry_after.map(|seconds| ("retry-after", seconds)));
-        reply
+        }
     }
 }
 
@@ -152,6 +152,7 @@ fn open_ai(rejection: &Rejection) -> Reply {
     Reply {
         status: rejection.status,
         headers: vec![("content-type", "application/json")],
+        retry_after_seconds: rejection.retry_after_seconds,
         body: body.to_string(),
     }
 }
@@ -176,6 +177,7 @@ fn upstream(rejection: &Rejection) -> Reply {
     Reply {
         status: rejection.status,
         headers: Vec::new(),
+        retry_after_seconds: rejection.retry_after_seconds,
         body: format!("inference error: {code} - {stage}{}", rejection.message),
     }
 }

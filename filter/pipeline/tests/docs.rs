@@ -358,6 +358,10 @@ impl Env for Still {
     }
     fn add(&mut self, _: MetricId, _: u64) {}
     fn record(&mut self, _: MetricId, _: u64) {}
+    fn shift(&mut self, _: MetricId, _: i64) {}
+    fn gauge(&mut self, _: MetricId) -> u64 {
+        0
+    }
 }
 
 const CONFIG: &str = "

@@ -99,4 +99,14 @@ impl Env for HostEnv<'_> {
     fn record(&mut self, metric: MetricId, value: u64) {
         self.0.record(metric, value);
     }
+
+    fn shift(&mut self, gauge: MetricId, by: i64) {
+        if let Some(id) = self.0.metric(gauge) {
+            host::shift(id, by).ok();
+        }
+    }
+
+    fn gauge(&mut self, gauge: MetricId) -> u64 {
+        self.0.metric(gauge).and_then(|id| host::metric(id).ok()).unwrap_or(0)
+    }
 }

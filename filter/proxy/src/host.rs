@@ -72,6 +72,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
+    fn proxy_get_metric(id: u32, value: *mut u64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_header_map_size(map: u32, size: *mut usize) -> u32;
@@ -175,11 +176,23 @@ pub(crate) fn define_metric(kind: Kind, name: &str) -> Result<u32> {
     Ok(id)
 }
 
-/// Adds to a counter or gauge.
+/// Adds to a counter.
 pub(crate) fn add(metric: u32, by: u64) -> Result<()> {
-    let by = i64::try_from(by).unwrap_or(i64::MAX);
+    shift(metric, i64::try_from(by).unwrap_or(i64::MAX))
+}
+
+/// Adds to a gauge, or takes from it: one atomic operation for all workers.
+pub(crate) fn shift(metric: u32, by: i64) -> Result<()> {
     // SAFETY: no memory is shared.
     check(unsafe { proxy_increment_metric(metric, by) })
+}
+
+/// The value of a counter or gauge, over all workers.
+pub(crate) fn metric(metric: u32) -> Result<u64> {
+    let mut value = 0;
+    // SAFETY: the pointer is to a local that outlives the call.
+    check(unsafe { proxy_get_metric(metric, &mut value) })?;
+    Ok(value)
 }
 
 /// Records a value in a histogram, or sets a gauge.

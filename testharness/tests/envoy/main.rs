@@ -15,6 +15,7 @@ mod metrics;
 mod refusals;
 mod render;
 mod routing;
+mod selection;
 mod shipped;
 mod side_by_side;
 mod spoofing;

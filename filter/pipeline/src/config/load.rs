@@ -12,6 +12,7 @@ use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Pipeline};
 use crate::plugin::{Build, Plugin, Registry};
 use crate::source::Polled;
+use ipp_selector::Candidate;
 
 /// What an empty configuration means, as in the Go service.
 pub const DEFAULT_CONFIG: &str = "\
@@ -39,32 +40,19 @@ const UPSTREAM_TYPES: &[&str] = &[
     "auto-group-model-name-filter",
     "avg-tpot-scorer",
     "avg-ttft-scorer",
-    "by-field-filter",
-    "cost-scorer",
     "costguard",
     "expected-wait-scorer",
-    "exploration-max-score-picker",
-    "inflight-requests-scorer",
     "kv-cache-collector",
     "load-aware-ttft-scorer",
-    "max-score-picker",
     "median-ttft-scorer",
-    "model-config-datasource",
     "model-cost-extractor",
-    "model-group-name-filter",
-    "model-name-filter",
-    "model-name-to-header",
-    "model-selector",
     "queue-ttft-scorer",
-    "random-picker",
-    "request-metadata-extractor",
     "router-metrics-collector",
     "running-requests-scorer",
     "scoring-debug-headers",
     "session-affinity",
     "ttft-aware-scorer",
     "ttft-percentile-extractor",
-    "weighted-random-picker",
 ];
 
 /// Envoy hands over a configuration of another type than a string as it is encoded.
@@ -97,6 +85,7 @@ pub(super) struct Declared {
     pub(super) metrics: Metrics,
     pub(super) rejection_codes: Vec<&'static str>,
     pub(super) sources: Vec<Polled>,
+    pub(super) models: Vec<Candidate>,
 }
 
 impl Declared {
@@ -110,6 +99,7 @@ impl Declared {
             rejection_codes: &mut self.rejection_codes,
             sources: &mut self.sources,
             instance,
+            models: &self.models,
         }
     }
 }
@@ -251,8 +241,11 @@ fn unknown_type(view: &View<'_>, name: &str, registry: &Registry) -> Invalid {
              out, or register a type of that name in a module of your own; this module has {list}"
         ));
     }
-    view.invalid(format!(
-        "{name:?} is not registered, expected one of {list}{}",
-        hint(name, known.iter().copied())
-    ))
+    // The list is long: it is for whoever cannot be told what he meant.
+    match hint(name, known.iter().copied()) {
+        near if near.is_empty() => {
+            view.invalid(format!("{name:?} is not registered, expected one of {list}"))
+        }
+        near => view.invalid(format!("{name:?} is not registered{near}")),
+    }
 }

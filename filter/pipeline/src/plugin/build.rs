@@ -5,6 +5,7 @@ use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
 use crate::payload::{FieldId, Wanted};
 use crate::source::{Format, Live, Polled, Source};
+use ipp_selector::Candidate;
 
 /// The parameters of an instance; its keys are those that its type declares.
 pub type Params<'a> = Object<'a>;
@@ -37,6 +38,7 @@ pub struct Build<'a> {
     pub(crate) sources: &'a mut Vec<Polled>,
     /// The name of the instance that is built.
     pub(crate) instance: &'a str,
+    pub(crate) models: &'a [Candidate],
 }
 
 impl Build<'_> {
@@ -85,14 +87,41 @@ impl Build<'_> {
         self.response_headers.edits(name)
     }
 
+    /// The models of the data sources, in their order. Known while profiles are put together, which is after all
+    /// plugins were built: for [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
+    pub fn models(&self) -> &[Candidate] {
+        self.models
+    }
+
     /// Declares a counter. Label values have to come from the configuration.
     ///
     /// # Errors
     /// A label value that cannot be told from the syntax of metric names.
     pub fn counter(&mut self, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+        self.metric(MetricKind::Counter, name, labels)
+    }
+
+    /// Declares a gauge, as [`counter`](Build::counter) does a counter. One atomic number for the whole process:
+    /// all workers change and read it, and it outlives this configuration.
+    ///
+    /// # Errors
+    /// As for a counter.
+    pub fn gauge(&mut self, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+        self.metric(MetricKind::Gauge, name, labels)
+    }
+
+    /// Declares a histogram, as [`counter`](Build::counter) does a counter.
+    ///
+    /// # Errors
+    /// As for a counter.
+    pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+        self.metric(MetricKind::Histogram, name, labels)
+    }
+
+    fn metric(&mut self, kind: MetricKind, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
         match labels.iter().find(|(_, value)| !is_label_value(value)) {
             Some((_, value)) => Err(format!("{value:?} cannot be a metric label")),
-            None => Ok(self.metrics.define(MetricKind::Counter, name, labels)),
+            None => Ok(self.metrics.define(kind, name, labels)),
         }
     }
 

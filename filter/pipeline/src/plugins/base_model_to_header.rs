@@ -158,5 +158,5 @@ impl RequestPlugin for BaseModelToHeader {
 
 fn not_loaded() -> Rejection {
     Rejection::new(503, NOT_LOADED, "the list of models has not been loaded yet; please try again")
-        .retry_after("1")
+        .retry_after(1)
 }
