@@ -44,6 +44,12 @@ impl Shipped {
         Ok(Self { text: self.text.replace(MODULE, &format!("filename: {path}")), ..self })
     }
 
+    /// With the file at `path` in place of `/etc/envoy/NAME`.
+    pub fn file(self, name: &str, path: &Path) -> Result<Self> {
+        let path = serde_json::to_string(path)?;
+        self.replace(&format!("path: /etc/envoy/{name}"), &format!("path: {path}"))
+    }
+
     /// With `to` in place of the socket address `host:port`.
     pub fn address(self, host: &str, port: u16, to: SocketAddr) -> Result<Self> {
         let written =

@@ -17,6 +17,7 @@ mod render;
 mod routing;
 mod selection;
 mod shipped;
+mod shipped_dynamic;
 mod side_by_side;
 mod spoofing;
 
