@@ -12,6 +12,7 @@ mod custom_module;
 mod demo;
 mod hostile;
 mod metrics;
+mod readme;
 mod refusals;
 mod render;
 mod routing;
