@@ -27,7 +27,8 @@ pub(crate) struct Gateway {
     /// Filters whose configurations come apart from the listener: names and typed configurations.
     pub(crate) extensions: Vec<(String, Value)>,
     pub(crate) stats_config: Value,
-    backends: Vec<String>,
+    /// Clusters, and what each answers.
+    backends: Vec<(String, fn() -> Answer)>,
 }
 
 impl Gateway {
@@ -60,7 +61,14 @@ impl Gateway {
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
             "filter_chains": [{"filters": [{"name": MANAGER, "typed_config": manager}]}],
         });
+        let pool: fn() -> Answer = || Answer::status(200);
+        let backends = backends.into_iter().map(|name| (name, pool)).collect();
         Ok(Self { listener, extensions: Vec::new(), stats_config: Value::Null, backends })
+    }
+
+    /// Adds a cluster with a server that gives this answer.
+    pub(crate) fn serve(&mut self, cluster: &str, answer: fn() -> Answer) {
+        self.backends.push((cluster.to_owned(), answer));
     }
 
     pub(crate) fn manager(&mut self) -> &mut Value {
@@ -91,8 +99,9 @@ impl Gateway {
         let log = Log::new();
         let mut servers = Vec::new();
         let mut clusters = Vec::new();
-        for name in &self.backends {
-            let server = Upstream::start(name, &log, |_| Answer::status(200))?;
+        for (name, answer) in &self.backends {
+            let answer = *answer;
+            let server = Upstream::start(name, &log, move |_| answer())?;
             let address = server.address();
             let address = json!({"address": address.ip().to_string(), "port_value": address.port()});
             let endpoint = json!({"endpoint": {"address": {"socket_address": address}}});

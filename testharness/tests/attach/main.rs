@@ -6,6 +6,7 @@ mod gateway;
 mod istio;
 mod json_patch;
 mod limits;
+mod live;
 mod mistakes;
 mod own_envoy;
 mod samples;
