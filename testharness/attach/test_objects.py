@@ -28,6 +28,8 @@ def parsed(things: list[dict]) -> list[dict]:
     for thing in things:
         if thing["kind"] == "ConfigMap":
             thing["parsed"] = {key: yaml.safe_load(text) for key, text in thing["data"].items()}
+        elif thing["kind"] == "EnvoyFilter" and "typed_config" in (value := thing["spec"]["configPatches"][0]["patch"]["value"]):
+            thing["parsed"] = yaml.safe_load(value["typed_config"]["config"]["configuration"]["value"])
         elif thing["kind"] == "EnvoyProxy":
             thing["parsed"] = yaml.safe_load(thing["spec"]["bootstrap"]["value"])
     return things

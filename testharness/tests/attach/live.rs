@@ -17,6 +17,7 @@ const QWEN: &str = "Qwen/Qwen2.5-1.5B-Instruct";
 fn source(case: &Case) -> Result<Value> {
     let attached = case.objects.iter().find_map(|object| match object["kind"].as_str()? {
         "WasmPlugin" => object.pointer("/spec/pluginConfig"),
+        "EnvoyFilter" => object.get("parsed"),
         "EnvoyExtensionPolicy" => object.pointer("/spec/wasm/0/config"),
         _ => None,
     });
@@ -63,6 +64,11 @@ async fn run(name: &str) -> Result<()> {
 #[tokio::test]
 async fn istio_reads_them_over_the_proxys_service() -> Result<()> {
     run("chart-istio-live").await
+}
+
+#[tokio::test]
+async fn so_does_direct_mode() -> Result<()> {
+    run("chart-istio-envoyfilter-live").await
 }
 
 #[tokio::test]
