@@ -1,5 +1,6 @@
 """Everything that ships objects, rendered by the real programs: a name for each, and its objects."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -51,6 +52,19 @@ def traffic_extensions() -> list[dict]:
     return pair
 
 
+def rendered_by_replay(form: str, folder: Path) -> str:
+    """What `ipp-replay render` makes of a configuration with two base models, in this form."""
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(shipped("istio/wasmplugin.yaml")[0]["spec"]["pluginConfig"] | {"proxyWasm": {}}))
+    cargo = [os.environ.get("CARGO", "cargo"), "run", "--quiet", "--package", "ipp-testharness", "--bin", "ipp-replay"]
+    url = "oci://registry.example/payload-processor@sha256:" + "0" * 63 + "1"
+    arguments = ["render", "--as", form, "--config", config, "--url", url, "--gateway", "inference-gateway"]
+    done = subprocess.run([*cargo, "--", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=1800)
+    if done.returncode:
+        raise RuntimeError(f"ipp-replay render --as {form}: {done.stderr}")
+    return done.stdout
+
+
 def pasted(marker: str) -> str:
     """The block of README.md after `<!-- test: MARKER -->`."""
     text = (ROOT / "README.md").read_text()
@@ -74,7 +88,7 @@ def namespaced(things: list[dict]) -> list[dict]:
     return things
 
 
-def all_cases(kubectl: Path) -> dict[str, list[dict]]:
+def all_cases(kubectl: Path, scratch: Path) -> dict[str, list[dict]]:
     routes = shipped("istio/httproute-services.yaml")
     overlays = ROOT / "istio" / "kustomize" / "overlays"
     cases = {f"chart-{path.stem.removesuffix('-values')}": chart(yaml.safe_load(path.read_text()))[0] for path in values_files()}
@@ -84,6 +98,8 @@ def all_cases(kubectl: Path) -> dict[str, list[dict]]:
     cases["istio-trafficextension"] = traffic_extensions() + shipped("istio/buffer-limits.yaml")
     cases["envoy-gateway-wasm-pair"] = shipped("envoy/envoy-gateway/wasm-pair.yaml")
     cases["envoy-gateway-direct"] = in_namespace_default(shipped("envoy/envoy-gateway/direct.yaml"))
+    values = yaml.safe_load(rendered_by_replay("helm-values", scratch))
+    cases["render-helm-values"] = chart(values)[0]
     cases["readme-istio"] = chart(readme_values()[1])[0]
     everything = {name: namespaced(things + [dict(route) for route in routes]) for name, things in cases.items()}
     pools = cases["istio-envoyfilter"] + shipped("istio/httproute-inferencepools.yaml")

@@ -1,6 +1,7 @@
 """Every object that ships: true to its schema, the same in all the ways it ships, and left for the tests in Envoy."""
 
 import json
+import os
 import re
 import unittest
 from pathlib import Path
@@ -39,7 +40,9 @@ class Objects(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.schemas = Schemas(TOOLS)
-        cls.all = cases.all_cases(kubectl())
+        cls.scratch = TOOLS.parent / "scratch"
+        cls.scratch.mkdir(exist_ok=True)
+        cls.all = cases.all_cases(kubectl(), cls.scratch)
 
     def assertValid(self, things: list[dict], place: str):
         self.assertTrue(things, place)
@@ -91,9 +94,9 @@ class Objects(unittest.TestCase):
             self.assertEqual(numbers, {str(total)}, name)
 
     def test_the_live_component_is_what_the_chart_renders(self):
-        overlay = TOOLS / "live-overlay"
+        overlay = self.scratch / "live-overlay"
         overlay.mkdir(exist_ok=True)
-        base = Path("../" * len((TOOLS / "live-overlay").relative_to(ROOT).parts)) / "istio" / "kustomize"
+        base = Path(os.path.relpath(ROOT, overlay)) / "istio" / "kustomize"
         document = {
             "namespace": "inference",
             "resources": [str(base / "overlays" / "wasmplugin")],
@@ -134,6 +137,10 @@ class Objects(unittest.TestCase):
             listener = {"default_filter_chain": {"filters": [{"typed_config": {"http_filters": filters}}]}}
             for patch in things["EnvoyPatchPolicy", "payload-processor"]["spec"]["jsonPatches"]:
                 self.assertEqual(jsonpath.findall(patch["operation"]["jsonPath"], listener), [2], name)
+
+    def test_what_ipp_replay_renders_is_true_to_its_schemas(self):
+        for form in ("wasmplugin", "envoyfilter"):
+            self.assertValid(objects(cases.rendered_by_replay(form, self.scratch)), form)
 
     def test_the_readme_attaches_with_one_command(self):
         command, values = cases.readme_values()

@@ -81,4 +81,5 @@ cases! {
     envoy_gateway_wasm_pair: "envoy-gateway-wasm-pair",
     envoy_gateway_direct: "envoy-gateway-direct",
     readme_istio: "readme-istio",
+    render_helm_values: "render-helm-values",
 }
