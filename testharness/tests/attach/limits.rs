@@ -6,35 +6,22 @@ use ipp_testharness::upstream::Protocol::{H1, H2};
 use serde_json::json;
 
 use crate::case::Case;
+use crate::gateway::Running;
 use crate::samples::{CHAT, body};
 use crate::suite::assemble;
 
-/// It is never Envoy that refuses a body.
-async fn agree(names: &[&str]) -> Result<()> {
-    for name in names {
-        let running = assemble(&Case::load(name)?)?.run().await?;
-        for protocol in [H1, H2] {
-            let full = Request::post(CHAT, body("sql-lora", 8 << 20));
-            let response = fetch(protocol, running.address, &full).await?;
-            assert_eq!(response.status, 200, "{name} {protocol:?}: {}", response.text());
-            let over = Request::post(CHAT, body("sql-lora", (8 << 20) + 1));
-            let response = fetch(protocol, running.address, &over).await?;
-            assert_eq!(response.status, 413, "{name} {protocol:?}");
-            assert_eq!(response.json()["error"]["code"], "body_too_large", "{name}: {}", response.text());
-        }
-        running.envoy.assert_healthy().await;
+/// The limits of a gateway agree with the filter's: it is never Envoy that refuses a body.
+pub(crate) async fn agree(running: &Running) -> Result<()> {
+    for protocol in [H1, H2] {
+        let full = Request::post(CHAT, body("sql-lora", 8 << 20));
+        let response = fetch(protocol, running.address, &full).await?;
+        assert_eq!(response.status, 200, "{protocol:?}: {}", response.text());
+        let over = Request::post(CHAT, body("sql-lora", (8 << 20) + 1));
+        let response = fetch(protocol, running.address, &over).await?;
+        assert_eq!(response.status, 413, "{protocol:?}");
+        assert_eq!(response.json()["error"]["code"], "body_too_large", "{}", response.text());
     }
     Ok(())
-}
-
-#[tokio::test]
-async fn they_agree_in_direct_mode() -> Result<()> {
-    agree(&["istio-envoyfilter", "envoy-gateway-direct", "chart-none"]).await
-}
-
-#[tokio::test]
-async fn they_agree_with_reader_and_gate() -> Result<()> {
-    agree(&["istio-wasmplugin", "envoy-gateway-wasm-pair"]).await
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::case::Case;
 use crate::gateway::Gateway;
-use crate::{envoy_gateway, istio, own_envoy, samples, statistics};
+use crate::{envoy_gateway, istio, limits, own_envoy, samples, statistics};
 
 /// The gateway that a control plane would make of the case.
 pub(crate) fn assemble(case: &Case) -> Result<Gateway> {
@@ -30,6 +30,7 @@ async fn run(name: &str) -> Result<()> {
     let running = gateway.run().await?;
     let cad_pool = if name == "istio-inferencepools" { "llama-pool" } else { "cad-pool" };
     samples::check(&running, cad_pool).await?;
+    limits::agree(&running).await?;
     if labelled {
         let metrics = running.envoy.metrics("ipp_").await?;
         assert!(metrics.contains_key(r#"ipp_rejections_total{code="invalid_json"}"#), "{metrics:?}");
@@ -72,8 +73,6 @@ cases! {
     chart_envoy_gateway_wasmplugin: "chart-envoy-gateway-wasmplugin",
     chart_envoy_gateway_envoyfilter: "chart-envoy-gateway-envoyfilter",
     chart_none: "chart-none",
-    kustomize_wasmplugin: "kustomize-wasmplugin",
-    kustomize_envoyfilter: "kustomize-envoyfilter",
     istio_wasmplugin: "istio-wasmplugin",
     istio_envoyfilter: "istio-envoyfilter",
     istio_trafficextension: "istio-trafficextension",
