@@ -250,6 +250,13 @@ class Documents(unittest.TestCase):
             path.write_text(wanted)
         self.assertEqual(path.read_text(), wanted, "UPDATE_DOCS=1 cargo xtask test attach writes it")
 
+    def test_labels_and_buckets_are_those_of_multi_pool(self):
+        stats = yaml.safe_load((CHART / "values.yaml").read_text())["stats"]
+        shipped = yaml.safe_load((CHART.parents[1] / "envoy" / "multi-pool.yaml").read_text())["stats_config"]
+        self.assertEqual(stats["tags"], [tag["tag_name"] for tag in shipped["stats_tags"]])
+        buckets = {it["match"]["suffix"]: it["buckets"] for it in shipped["histogram_bucket_settings"]}
+        self.assertEqual({it["metric"]: it["buckets"] for it in stats["histogramBuckets"]}, buckets)
+
     def test_every_value_has_a_description_and_a_schema(self):
         values = yaml.safe_load((CHART / "values.yaml").read_text())
         schema = json.loads((CHART / "values.schema.json").read_text())
