@@ -12,6 +12,7 @@
 mod average;
 mod bytes;
 mod cost;
+mod figures;
 mod health;
 mod sessions;
 mod throughput;
@@ -20,6 +21,7 @@ mod ttft;
 pub use average::{Average, Averaging};
 pub use bytes::{Reader, Record, Writer};
 pub use cost::{CostRecord, CostWindow};
+pub use figures::{Answered, FiguresRecord};
 pub use health::{HealthRecord, HealthRules};
 pub use sessions::{SessionBucket, SessionTable, session_hash};
 pub use throughput::{Completion, Throughput};

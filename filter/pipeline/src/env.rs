@@ -1,6 +1,7 @@
 //! What a request may ask of the world: the time, chance, and a place for its figures. Never ambient.
 
 use crate::metrics::MetricId;
+use ipp_selector::records::Record;
 
 /// The world as the pipeline sees it. The proxy binds it to Envoy, a test to whatever it wants to show.
 pub trait Env {
@@ -14,6 +15,46 @@ pub trait Env {
     fn record(&mut self, metric: MetricId, value: u64);
     /// Adds to a gauge, or takes from it: at once, and for all workers.
     fn shift(&mut self, gauge: MetricId, by: i64);
-    /// What a gauge is at now, over all workers.
+    /// What a gauge or a counter is at now, over all workers.
     fn gauge(&mut self, gauge: MetricId) -> u64;
+    /// What all workers share under a key.
+    fn shared(&mut self, key: &str) -> Shared;
+    /// Writes what all workers share under a key, unless somebody has written since `seen` was read. False then.
+    fn write_shared(&mut self, key: &str, bytes: &[u8], seen: &Shared) -> bool;
+}
+
+/// How often a change of a record is begun again because another worker was first. Each time somebody's change came
+/// through, so that so many in a row take as many workers at the same record in the same microsecond.
+const MOST_TRIES: u32 = 16;
+
+/// Changes a record that all workers share; what comes of the last try, or nothing if every try came too late, and
+/// then the record is as the others made it. `change` may run more than once, each time on what stands there then.
+pub(crate) fn update<R: Record + Default, T>(
+    env: &mut dyn Env,
+    key: &str,
+    mut change: impl FnMut(&mut R) -> T,
+) -> Option<T> {
+    for _ in 0..MOST_TRIES {
+        let seen = env.shared(key);
+        let mut record = read::<R>(&seen);
+        let result = change(&mut record);
+        if env.write_shared(key, &record.encode(), &seen) {
+            return Some(result);
+        }
+    }
+    None
+}
+
+/// The record that stands there; an empty one where there is none, or one of another version.
+pub(crate) fn read<R: Record + Default>(shared: &Shared) -> R {
+    shared.bytes.as_deref().and_then(R::decode).unwrap_or_default()
+}
+
+/// What stands in shared data under a key, with what a change of it needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// The bytes; nothing where the key was never written.
+    pub bytes: Option<Vec<u8>>,
+    /// Which state of the key this is: for [`Env::write_shared`].
+    pub number: u32,
 }

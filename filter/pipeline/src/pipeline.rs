@@ -164,7 +164,7 @@ pub struct Forward {
 #[derive(Debug, Default)]
 pub struct Routed {
     profile: Option<usize>,
-    state: State,
+    pub(crate) state: State,
     holds: Vec<Hold>,
 }
 

@@ -1,10 +1,12 @@
 //! What a plugin is: a type that is described once, and the roles that an instance of it plays.
 
 mod build;
+mod extract;
 mod request;
 mod response;
 
 pub use build::{Build, Params};
+pub use extract::{CostSettings, Extraction, Extractor, SessionRules};
 pub(crate) use request::{Fields, Hold};
 pub use request::{HeaderEdit, Request, Splice};
 pub use response::Response;
@@ -98,7 +100,7 @@ pub struct Plugin {
     pub(crate) scorer: Option<Rc<dyn Scorer>>,
     pub(crate) picker: Option<Rc<dyn Picker>>,
     pub(crate) data_source: Option<Rc<dyn DataSource>>,
-    pub(crate) extractor: bool,
+    pub(crate) extractor: Option<Extractor>,
 }
 
 impl Plugin {
@@ -156,10 +158,11 @@ impl Plugin {
         self
     }
 
-    /// Adds the role of an extractor of the data layer. What it extracts is counted by the model selector itself.
+    /// Adds the role of an extractor of the data layer: how figures are made. The model selector itself makes those
+    /// that its filters and scorers read.
     #[must_use]
-    pub fn extractor(mut self) -> Self {
-        self.extractor = true;
+    pub fn extractor(mut self, extractor: Extractor) -> Self {
+        self.extractor = Some(extractor);
         self
     }
 

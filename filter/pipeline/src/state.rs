@@ -12,6 +12,12 @@ impl State {
         self.0.iter().find_map(|value| value.downcast_ref())
     }
 
+    /// Takes the value of a type out, if some plugin left one.
+    pub fn take<T: Any>(&mut self) -> Option<T> {
+        let at = self.0.iter().position(|value| value.is::<T>())?;
+        self.0.swap_remove(at).downcast().ok().map(|value| *value)
+    }
+
     /// Leaves a value, in place of an earlier one of its type.
     pub fn put<T: Any>(&mut self, value: T) {
         self.0.retain(|old| !old.is::<T>());

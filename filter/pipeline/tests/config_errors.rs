@@ -121,7 +121,7 @@ fn plugins() {
         unlike[0].contains("is not registered, expected one of body-field-to-header, base-model-to-header, single-profile-picker,"),
         "{unlike:?}"
     );
-    let missing = errors(&format!("plugins:\n- {PLUGIN}\n- type: kv-cache-collector\n{PROFILE}"));
+    let missing = errors(&format!("plugins:\n- {PLUGIN}\n- type: median-ttft-scorer\n{PROFILE}"));
     assert!(
         missing[0].contains("a plugin type of the Go service that this module does not have"),
         "{missing:?}"

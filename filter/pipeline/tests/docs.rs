@@ -19,7 +19,7 @@ mod model_alias;
 mod alias_to_header;
 
 use ipp_pipeline::config::{BuildInfo, load};
-use ipp_pipeline::{Entered, Env, MetricId, Progress, stock};
+use ipp_pipeline::{Entered, Env, MetricId, Progress, Shared, stock};
 
 use ipp_pipeline::config::DEFAULT_CONFIG;
 use ipp_pipeline::payload::{MAX_DEPTH, MAX_KEY_BYTES, MAX_MEMBERS, MAX_VALUE_BYTES};
@@ -361,6 +361,12 @@ impl Env for Still {
     fn shift(&mut self, _: MetricId, _: i64) {}
     fn gauge(&mut self, _: MetricId) -> u64 {
         0
+    }
+    fn shared(&mut self, _: &str) -> Shared {
+        Shared::default()
+    }
+    fn write_shared(&mut self, _: &str, _: &[u8], _: &Shared) -> bool {
+        true
     }
 }
 

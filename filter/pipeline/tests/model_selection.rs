@@ -67,7 +67,7 @@ struct Process {
 impl Process {
     fn new(config: &str) -> Self {
         let pipeline = pipeline(config);
-        let env = TestEnv { counts: vec![0; pipeline.metrics().all().len()], now: 0 };
+        let env = TestEnv { counts: vec![0; pipeline.metrics().all().len()], ..TestEnv::default() };
         Self { pipeline, env }
     }
 

@@ -254,7 +254,10 @@ fn edits_are_splices_and_visible_to_later_plugins() {
 fn what_a_request_leaves_reaches_its_response() {
     let pipeline = load(ORDER, &stock().with(RENAME).with(SEVEN), INFO).unwrap();
     let seven = |routed: ipp_pipeline::Routed| {
-        let mut env = support::TestEnv { counts: vec![0; pipeline.metrics().all().len()], now: 0 };
+        let mut env = support::TestEnv {
+            counts: vec![0; pipeline.metrics().all().len()],
+            ..support::TestEnv::default()
+        };
         let headers = [(&b":status"[..], &b"200"[..])];
         let edits = pipeline.response_headers(&routed, headers.into_iter(), &mut env);
         let mut seen = std::collections::BTreeMap::new();

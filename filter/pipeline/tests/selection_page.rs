@@ -34,6 +34,13 @@ fn scorers_and_pickers() {
             .iter()
             .map(|plugin| plugin.name.to_owned())
             .filter(|name| name.ends_with(ending) && !name.ends_with("profile-picker"))
+            // Scorers whose names do not say so.
+            .chain(
+                ["costguard", "session-affinity"]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .filter(|_| ending == "scorer"),
+            )
             .collect();
         assert!(there.len() >= 3);
         assert_eq!(first_cells(head), there);
@@ -58,4 +65,21 @@ fn metrics_and_codes() {
     }
     assert_eq!(first_cells("| metric | kind | labels |"), names);
     assert_eq!(first_cells("| code | status | when |"), codes);
+}
+
+#[test]
+fn metrics_of_figures_and_sessions() {
+    let names = |config: &str| -> BTreeSet<String> {
+        let pipeline = pipeline(config);
+        let all = pipeline.metrics().all().iter();
+        all.map(|metric| metric.name.rsplit(";.;").next().unwrap().to_owned()).collect()
+    };
+    let without = example();
+    let with =
+        without.replace("- type: cost-scorer\n", "- type: session-affinity\n- type: costguard\n").replace(
+            "    - {pluginRef: cost-scorer, weight: 1}\n",
+            "    - {pluginRef: costguard, weight: 1}\n    - {pluginRef: session-affinity, weight: 1}\n",
+        );
+    let more: BTreeSet<String> = names(&with).difference(&names(&without)).cloned().collect();
+    assert_eq!(first_cells("| metric of figures | kind | labels |"), more);
 }

@@ -2,7 +2,7 @@
 
 use crate::apply;
 use crate::host::{self, Kind};
-use ipp_pipeline::{Env, MetricId, MetricKind, Pipeline, Rejection};
+use ipp_pipeline::{Env, MetricId, MetricKind, Pipeline, Rejection, Shared};
 use ipp_selector::{Rng, SplitMix64};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -80,6 +80,11 @@ fn define(kind: MetricKind, name: &str) -> Option<u32> {
     })
 }
 
+/// Apart from the keys of the sources.
+fn shared_key(key: &str) -> String {
+    format!("ipp/record/{key}")
+}
+
 /// The pipeline's view of the host.
 pub(crate) struct HostEnv<'a>(&'a Active);
 
@@ -108,5 +113,16 @@ impl Env for HostEnv<'_> {
 
     fn gauge(&mut self, gauge: MetricId) -> u64 {
         self.0.metric(gauge).and_then(|id| host::metric(id).ok()).unwrap_or(0)
+    }
+
+    fn shared(&mut self, key: &str) -> Shared {
+        match host::shared(&shared_key(key)) {
+            Ok((bytes, number)) => Shared { bytes: Some(bytes), number },
+            Err(_) => Shared { bytes: None, number: host::NOT_THERE },
+        }
+    }
+
+    fn write_shared(&mut self, key: &str, bytes: &[u8], seen: &Shared) -> bool {
+        host::write_shared(&shared_key(key), bytes, seen.number).is_ok()
     }
 }

@@ -26,6 +26,13 @@ pub struct CostRecord {
     digest: CostDigest,
 }
 
+/// A window that is over, so that the first cost starts one.
+impl Default for CostRecord {
+    fn default() -> Self {
+        Self::new(0, CostWindow::DEFAULT)
+    }
+}
+
 impl CostRecord {
     /// Starts a window.
     pub fn new(now_ns: u64, window: CostWindow) -> Self {

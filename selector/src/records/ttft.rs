@@ -258,7 +258,7 @@ impl Record for TtftCurve {
     }
 }
 
-fn write_curve(curve: &TtftCurve, bytes: &mut Writer) {
+pub(super) fn write_curve(curve: &TtftCurve, bytes: &mut Writer) {
     let TtftCurve { floor, low, high, recent, min_requests, at_ns } = curve;
     for number in [floor, &low.in_flight, &low.ttft, &high.in_flight, &high.ttft] {
         bytes.f64(*number);
@@ -268,7 +268,7 @@ fn write_curve(curve: &TtftCurve, bytes: &mut Writer) {
     bytes.u64(*at_ns);
 }
 
-fn read_curve(bytes: &mut Reader<'_>) -> Option<TtftCurve> {
+pub(super) fn read_curve(bytes: &mut Reader<'_>) -> Option<TtftCurve> {
     let floor = bytes.f64()?;
     let low = Point { in_flight: bytes.f64()?, ttft: bytes.f64()? };
     let high = Point { in_flight: bytes.f64()?, ttft: bytes.f64()? };

@@ -10,7 +10,7 @@ use crate::metrics::{Metrics, is_label_value};
 use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Pipeline};
-use crate::plugin::{Build, Plugin, Registry};
+use crate::plugin::{Build, Extraction, Plugin, Registry, SessionRules};
 use crate::source::Polled;
 use ipp_selector::Candidate;
 
@@ -38,21 +38,9 @@ const KIND: &str = "PayloadProcessorConfig";
 /// Types of the Go service that this module does not have.
 const UPSTREAM_TYPES: &[&str] = &[
     "auto-group-model-name-filter",
-    "avg-tpot-scorer",
-    "avg-ttft-scorer",
-    "costguard",
-    "expected-wait-scorer",
-    "kv-cache-collector",
-    "load-aware-ttft-scorer",
     "median-ttft-scorer",
-    "model-cost-extractor",
-    "queue-ttft-scorer",
-    "router-metrics-collector",
     "running-requests-scorer",
     "scoring-debug-headers",
-    "session-affinity",
-    "ttft-aware-scorer",
-    "ttft-percentile-extractor",
 ];
 
 /// Envoy hands over a configuration of another type than a string as it is encoded.
@@ -86,6 +74,9 @@ pub(super) struct Declared {
     pub(super) rejection_codes: Vec<&'static str>,
     pub(super) sources: Vec<Polled>,
     pub(super) models: Vec<Candidate>,
+    pub(super) extraction: Extraction,
+    pub(super) sessions: Vec<SessionRules>,
+    pub(super) responding: Vec<String>,
 }
 
 impl Declared {
@@ -100,6 +91,9 @@ impl Declared {
             sources: &mut self.sources,
             instance,
             models: &self.models,
+            extraction: &self.extraction,
+            sessions: &mut self.sessions,
+            responding: &self.responding,
         }
     }
 }

@@ -155,6 +155,7 @@ impl<'a> Resolver<'a> {
                 section.invalid("request and response are both empty; a profile needs at least one plugin")
             );
         }
+        self.declared.responding = response.iter().map(|reference| reference.instance.name.clone()).collect();
         let request = self.request_chain(&request);
         let response = self.response_plugins(
             &response,
@@ -264,13 +265,21 @@ impl<'a> Resolver<'a> {
     fn data_layer(&mut self, document: &Object<'_>) {
         let Some(section) = document.get("datalayer") else { return };
         let Ok(object) = section.object(&["collectors", "extractors", "datasources"]) else { return };
+        let mut kinds = Vec::new();
         for (list, role) in
             [("collectors", "a Collector"), ("extractors", "an Extractor"), ("datasources", "a DataSource")]
         {
             for reference in self.references(object.get(list)).unwrap_or_default() {
                 match &reference.instance.plugin {
                     None => {}
-                    Some(Plugin { extractor: true, .. }) if list == "extractors" => {}
+                    Some(Plugin { extractor: Some(extractor), .. }) if list == "extractors" => {
+                        let kind = std::mem::discriminant(extractor);
+                        if kinds.contains(&kind) {
+                            reference.view.invalid("another extractor makes the same figures already");
+                        }
+                        kinds.push(kind);
+                        self.declared.extraction.set(*extractor);
+                    }
                     Some(Plugin { data_source: Some(source), .. }) if list == "datasources" => {
                         self.add_models(&reference, source.models());
                     }

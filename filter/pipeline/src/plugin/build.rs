@@ -1,11 +1,13 @@
 //! What a plugin declares while it is built: the fields and headers it uses, the figures it keeps.
 
+use super::extract::{Extraction, SessionRules};
 use crate::config::{Invalid, Object, View};
 use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
 use crate::payload::{FieldId, Wanted};
 use crate::source::{Format, Live, Polled, Source};
 use ipp_selector::Candidate;
+use ipp_selector::records::SessionTable;
 
 /// The parameters of an instance; its keys are those that its type declares.
 pub type Params<'a> = Object<'a>;
@@ -39,6 +41,10 @@ pub struct Build<'a> {
     /// The name of the instance that is built.
     pub(crate) instance: &'a str,
     pub(crate) models: &'a [Candidate],
+    pub(crate) extraction: &'a Extraction,
+    pub(crate) sessions: &'a mut Vec<SessionRules>,
+    /// The instances in the `response` list of the profile that is put together.
+    pub(crate) responding: &'a [String],
 }
 
 impl Build<'_> {
@@ -91,6 +97,34 @@ impl Build<'_> {
     /// plugins were built: for [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
     pub fn models(&self) -> &[Candidate] {
         self.models
+    }
+
+    /// How figures are made of the ends of requests. Known when [`models`](Build::models) are.
+    pub fn extraction(&self) -> &Extraction {
+        self.extraction
+    }
+
+    /// Declares that the request header `key` names a session.
+    ///
+    /// # Errors
+    /// What is wrong with the name, or another plugin has the header already.
+    pub(crate) fn session(&mut self, key: &str, table: SessionTable, ttl_ns: u64) -> Result<(), String> {
+        let key = key.to_ascii_lowercase();
+        if let Some(other) = self.sessions.iter().find(|known| known.key == key) {
+            return Err(format!(
+                "the plugin {:?} has the header {key:?} for its sessions already",
+                other.instance
+            ));
+        }
+        let header = self.reads_header(&key)?;
+        self.sessions.push(SessionRules { instance: self.instance.to_owned(), key, header, table, ttl_ns });
+        Ok(())
+    }
+
+    /// The sessions of that header, and whether the profile tells clients of them.
+    pub(crate) fn sessions(&self, key: &str) -> Option<(SessionRules, bool)> {
+        let rules = self.sessions.iter().find(|known| known.key == key)?;
+        Some((rules.clone(), self.responding.contains(&rules.instance)))
     }
 
     /// Declares a counter. Label values have to come from the configuration.

@@ -57,7 +57,7 @@ parameters:
 };
 
 /// Attributes of these names have a meaning of their own.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
     "model_groups",
     "token_prices",
     "inflight-requests",
@@ -67,6 +67,7 @@ const RESERVED: [&str; 10] = [
     "avg-tpot",
     "tokens-per-second",
     "ttft-percentile",
+    "cost_digest",
     "health",
 ];
 

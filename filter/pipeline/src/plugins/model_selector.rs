@@ -1,17 +1,26 @@
 //! `model-selector`: one of the models, chosen by the profile's filters, scorers and picker, becomes the body's
 //! `model`.
 
+mod figures;
+mod sessions;
+
+pub(crate) use figures::Picked;
+pub(super) use sessions::SessionId;
+
 use super::body_field_to_header::invalid_model;
 use crate::env::Env as World;
 use crate::metrics::MetricId;
 use crate::payload::{FieldId, Value};
 use crate::plugin::{Build, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
 use crate::reject::Rejection;
+use figures::Figures;
+use ipp_selector::records::session_hash;
 use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
 use ipp_selector::{
     Candidate, Contender, Emptied, Env, IN_FLIGHT, IN_FLIGHT_TOKENS, Observer, Query, Requested, Rng,
-    SelectError, Selected, Selector,
+    SelectError, Selected, Selector, Session,
 };
+use sessions::{Found, Sessions};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -91,6 +100,11 @@ struct Selection {
     model: FieldId,
     fields: Vec<(String, FieldId)>,
     filtered: Vec<MetricId>,
+    /// Nothing where nobody reads what is made of responses.
+    figures: Option<Rc<Figures>>,
+    sessions: Vec<Sessions>,
+    /// The names of the models, as sessions keep them; empty where there are none.
+    hashes: Vec<u64>,
     success: MetricId,
     failure: MetricId,
     duration: MetricId,
@@ -118,7 +132,14 @@ impl Selection {
         names.extend(TOKEN_LIMITS.iter().chain(&["model"]).map(|name| (*name).to_owned()));
         names.sort_unstable();
         names.dedup();
+        let in_flight = metrics.iter().map(|metrics: &ModelMetrics| metrics.in_flight);
+        let figures = Figures::new(&selector, &models, in_flight, build)?.map(Rc::new);
+        let sessions: Result<Vec<Sessions>, String> =
+            selector.session_keys().into_iter().map(|key| Sessions::new(key, build)).collect();
         Ok(Self {
+            hashes: models.iter().map(|model| session_hash(model.name().as_bytes())).collect(),
+            figures,
+            sessions: sessions?,
             reads_in_flight: reads(IN_FLIGHT.name()),
             reads_tokens: reads(IN_FLIGHT_TOKENS.name()),
             model: build.field("model"),
@@ -133,7 +154,10 @@ impl Selection {
         })
     }
 
-    fn refresh(&self, models: &mut [Candidate], world: &mut dyn World) {
+    fn refresh(&self, models: &mut [Candidate], now_ns: u64, world: &mut dyn World) {
+        if let Some(figures) = &self.figures {
+            figures.refresh(models, now_ns, world);
+        }
         for (model, metrics) in models.iter_mut().zip(&self.metrics) {
             // Below 2^53, where every whole number is exact.
             if self.reads_in_flight {
@@ -149,13 +173,15 @@ impl Selection {
 impl RequestPlugin for Selection {
     fn process(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
         let started = request.now_ns();
-        let (fields, world) = request.split();
-        let query = Body { fields, names: &self.fields };
         // A plugin cannot run inside itself, so that nobody else holds the models.
         let Ok(mut models) = self.models.try_borrow_mut() else {
             return Err(Rejection::internal("the model selection is under way already"));
         };
-        self.refresh(&mut models, world);
+        let found: Vec<Found<'_>> =
+            self.sessions.iter().map(|sessions| sessions.find(request, &models, &self.hashes)).collect();
+        let (fields, world) = request.split();
+        let query = Body { fields, names: &self.fields, sessions: &found };
+        self.refresh(&mut models, started, world);
         let mut counts = Removed { before: 0, filters: Vec::new() };
         let mut chance = Chance(&mut *world);
         let mut env = Env { now_ns: started, rng: &mut chance };
@@ -175,11 +201,18 @@ impl RequestPlugin for Selection {
 
         let (index, name) = chosen.map_err(|error| rejection(error, malformed))?;
         if let Some(metrics) = self.metrics.get(index) {
+            if let Some(figures) = &self.figures {
+                let in_flight = request.env().gauge(metrics.in_flight);
+                request.state().put(Picked::new(figures, index, in_flight));
+            }
             request.hold(metrics.in_flight, 1);
             if tokens > 0 {
                 request.hold(metrics.in_flight_tokens, tokens);
             }
             request.count(metrics.selected);
+        }
+        for session in found {
+            session.bind(&name, request);
         }
         request.set_field(self.model, &*name);
         request.state().put(SelectedModel(name));
@@ -209,6 +242,7 @@ fn rejection(error: SelectError, malformed: bool) -> Rejection {
 struct Body<'r> {
     fields: Fields<'r>,
     names: &'r [(String, FieldId)],
+    sessions: &'r [Found<'r>],
 }
 
 impl Body<'_> {
@@ -234,6 +268,10 @@ impl Query for Body<'_> {
             Value::Number(text) => text.parse().ok(),
             _ => None,
         }
+    }
+
+    fn session(&self, key: &str) -> Session<'_> {
+        self.sessions.iter().find(|found| found.key() == key).map_or(Session::None, Found::session)
     }
 }
 

@@ -11,7 +11,9 @@
 
 use ipp_pipeline::config::{BuildInfo, ConfigErrors, load};
 use ipp_pipeline::plugin::{HeaderEdit, Registry, Splice};
-use ipp_pipeline::{Entered, Env, HeaderTable, MetricId, Pipeline, Progress, Rejection, Routed, stock};
+use ipp_pipeline::{
+    Entered, Env, HeaderTable, MetricId, Pipeline, Progress, Rejection, Routed, Shared, stock,
+};
 use std::collections::BTreeMap;
 
 pub const INFO: BuildInfo = BuildInfo { commit: "c0ffee", build_ref: "1.2.3" };
@@ -43,9 +45,14 @@ impl Outcome {
     }
 }
 
+#[derive(Default)]
 pub struct TestEnv {
     pub counts: Vec<u64>,
     pub now: u64,
+    /// What workers share, with the number of each state.
+    pub records: BTreeMap<String, (Vec<u8>, u32)>,
+    /// So many writes come too late: another worker was first.
+    pub late: u32,
 }
 
 impl Env for TestEnv {
@@ -74,6 +81,26 @@ impl Env for TestEnv {
     fn gauge(&mut self, gauge: MetricId) -> u64 {
         self.counts[gauge.index()]
     }
+
+    fn shared(&mut self, key: &str) -> Shared {
+        match self.records.get(key) {
+            Some((bytes, number)) => Shared { bytes: Some(bytes.clone()), number: *number },
+            None => Shared::default(),
+        }
+    }
+
+    fn write_shared(&mut self, key: &str, bytes: &[u8], seen: &Shared) -> bool {
+        let number = self.records.get(key).map_or(0, |(_, number)| *number);
+        if self.late > 0 {
+            self.late -= 1;
+            return false;
+        }
+        if number != seen.number {
+            return false;
+        }
+        self.records.insert(key.to_owned(), (bytes.to_vec(), number + 1));
+        true
+    }
 }
 
 pub fn pipeline(config: &str) -> Pipeline {
@@ -98,7 +125,7 @@ pub fn post(pipeline: &Pipeline, headers: &[(&str, &str)], body: &str) -> Outcom
 }
 
 pub fn send(pipeline: &Pipeline, headers: &[(&str, &str)], body: &str) -> Outcome {
-    let mut env = TestEnv { counts: vec![0; pipeline.metrics().all().len()], now: 0 };
+    let mut env = TestEnv { counts: vec![0; pipeline.metrics().all().len()], ..TestEnv::default() };
     let bytes = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     let (removals, entered) = pipeline.enter(bytes, body.is_empty());
     let mut seen: BTreeMap<String, String> =
