@@ -10,6 +10,7 @@ mod profiles;
 mod view;
 
 pub(crate) use document::{Node, parse, scalars};
+pub(crate) use error::Sink;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{BuildInfo, DEFAULT_CONFIG, load};
 pub(crate) use picked::picked;

@@ -1,6 +1,6 @@
 //! What a request may ask of the world: the time, chance, and a place for its figures. Never ambient.
 
-use crate::metrics::MetricId;
+use crate::metrics::{MetricId, MetricKind};
 use ipp_selector::records::Record;
 
 /// The world as the pipeline sees it. The proxy binds it to Envoy, a test to whatever it wants to show.
@@ -17,6 +17,9 @@ pub trait Env {
     fn shift(&mut self, gauge: MetricId, by: i64);
     /// What a gauge or a counter is at now, over all workers.
     fn gauge(&mut self, gauge: MetricId) -> u64;
+    /// The handle of a metric that is not among those of the configuration, because a source brought what it is about.
+    /// The same for the same name; it stays until the configuration goes.
+    fn define(&mut self, kind: MetricKind, full_name: &str) -> MetricId;
     /// What all workers share under a key.
     fn shared(&mut self, key: &str) -> Shared;
     /// Writes what all workers share under a key, unless somebody has written since `seen` was read. False then.

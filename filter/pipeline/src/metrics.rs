@@ -32,18 +32,19 @@ impl MetricId {
 }
 
 /// All metrics of a configuration. Label values come from the configuration or the code, never from a client.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Metrics(Vec<Metric>);
 
 impl Metrics {
     /// The handle of a metric, which is added unless it is there.
     pub(crate) fn define(&mut self, kind: MetricKind, name: &str, labels: &[(&str, &str)]) -> MetricId {
-        let mut full = String::new();
-        for (label, value) in labels {
-            full.push_str(&format!("{label}=.={value};.;"));
-        }
-        full.push_str(name);
-        let metric = Metric { kind, name: full };
+        self.add(kind, &full_name(name, labels))
+    }
+
+    /// The handle of a metric of that whole name, which is added unless it is there: what a source brings while the
+    /// configuration is in force.
+    pub fn add(&mut self, kind: MetricKind, full_name: &str) -> MetricId {
+        let metric = Metric { kind, name: full_name.to_owned() };
         if let Some(known) = self.0.iter().position(|known| *known == metric) {
             return MetricId(known);
         }
@@ -55,6 +56,12 @@ impl Metrics {
     pub fn all(&self) -> &[Metric] {
         &self.0
     }
+}
+
+/// A name with its labels before it.
+pub(crate) fn full_name(name: &str, labels: &[(&str, &str)]) -> String {
+    let labels = labels.iter().map(|(label, value)| format!("{label}=.={value};.;"));
+    labels.chain([name.to_owned()]).collect()
 }
 
 /// Whether a text can stand as a label value: the two separators of the name format may not be part of it.

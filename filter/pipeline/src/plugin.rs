@@ -1,11 +1,13 @@
 //! What a plugin is: a type that is described once, and the roles that an instance of it plays.
 
 mod build;
+mod collect;
 mod extract;
 mod request;
 mod response;
 
 pub use build::{Build, Params};
+pub use collect::{Collected, Collector, Scrape};
 pub use extract::{CostSettings, Extraction, Extractor, SessionRules};
 pub(crate) use request::{Fields, Hold};
 pub use request::{HeaderEdit, Request, Splice};
@@ -13,6 +15,7 @@ pub use response::Response;
 
 use crate::config::Invalid;
 use crate::reject::Rejection;
+use crate::source::Live;
 use ipp_selector::{Candidate, Filter, Picker, Scorer, Selector};
 use std::rc::Rc;
 
@@ -87,6 +90,11 @@ pub trait ModelSelector {
 pub trait DataSource {
     /// The models, with what the configuration says of them.
     fn models(&self) -> &[Candidate];
+
+    /// The same, where they are fetched while the filter runs.
+    fn live(&self) -> Option<Live<Vec<Candidate>>> {
+        None
+    }
 }
 
 /// The roles that one instance plays; most play one.
@@ -101,6 +109,7 @@ pub struct Plugin {
     pub(crate) picker: Option<Rc<dyn Picker>>,
     pub(crate) data_source: Option<Rc<dyn DataSource>>,
     pub(crate) extractor: Option<Extractor>,
+    pub(crate) collector: Option<Rc<dyn Collector>>,
 }
 
 impl Plugin {
@@ -155,6 +164,13 @@ impl Plugin {
     #[must_use]
     pub fn data_source(mut self, plugin: impl DataSource + 'static) -> Self {
         self.data_source = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a collector of the data layer.
+    #[must_use]
+    pub fn collector(mut self, plugin: impl Collector + 'static) -> Self {
+        self.collector = Some(Rc::new(plugin));
         self
     }
 

@@ -26,6 +26,7 @@ mod parameter;
 mod power_of_two_picker;
 mod random_picker;
 mod request_metadata_extractor;
+mod router_metrics_collector;
 mod rules_profile_picker;
 mod session_affinity;
 mod single_profile_picker;
@@ -52,6 +53,8 @@ pub fn stock() -> Registry {
         .with(ttft_percentile_extractor::TYPE)
         .with(model_cost_extractor::TYPE)
         .with(health_extractor::TYPE)
+        .with(router_metrics_collector::TYPE)
+        .with(router_metrics_collector::KV_CACHE)
         .with(model_group_name_filter::TYPE)
         .with(by_field_filter::TYPE)
         .with(model_name_filter::TYPE)

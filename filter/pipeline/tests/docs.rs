@@ -19,7 +19,7 @@ mod model_alias;
 mod alias_to_header;
 
 use ipp_pipeline::config::{BuildInfo, load};
-use ipp_pipeline::{Entered, Env, MetricId, Progress, Shared, stock};
+use ipp_pipeline::{Entered, Env, MetricId, MetricKind, Progress, Shared, stock};
 
 use ipp_pipeline::config::DEFAULT_CONFIG;
 use ipp_pipeline::payload::{MAX_DEPTH, MAX_KEY_BYTES, MAX_MEMBERS, MAX_VALUE_BYTES};
@@ -361,6 +361,9 @@ impl Env for Still {
     fn shift(&mut self, _: MetricId, _: i64) {}
     fn gauge(&mut self, _: MetricId) -> u64 {
         0
+    }
+    fn define(&mut self, _: MetricKind, _: &str) -> MetricId {
+        panic!("the plugin here has no source")
     }
     fn shared(&mut self, _: &str) -> Shared {
         Shared::default()

@@ -9,9 +9,9 @@
 
 mod support;
 
-use ipp_pipeline::{Entered, Observed, Pipeline, Progress, Routed, Served, stock};
-use std::collections::BTreeMap;
-use support::{TestEnv, apply, pipeline, refused};
+use ipp_pipeline::{Observed, Routed, Served, stock};
+use support::process::Process;
+use support::{pipeline, refused};
 
 const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -55,74 +55,6 @@ fn by(scorer: &str) -> String {
 
 fn name(plugin: &str) -> &str {
     plugin.split("type: ").nth(1).unwrap().split(['}', ',', '\n']).next().unwrap()
-}
-
-/// Workers of one process: each has its own pipeline, all have the same metrics and records.
-struct Process {
-    workers: Vec<Pipeline>,
-    env: TestEnv,
-}
-
-impl Process {
-    fn new(config: &str) -> Self {
-        let workers = vec![pipeline(config), pipeline(config)];
-        let counts = vec![0; workers[0].metrics().all().len()];
-        Self { workers, env: TestEnv { counts, now: 1000 * SECOND, ..TestEnv::default() } }
-    }
-
-    fn pass(&mut self, nanos: u64) {
-        self.env.now += nanos;
-    }
-
-    /// The model that a worker gives a request to; the request is not over.
-    fn send(&mut self, worker: usize, headers: &[(&str, &str)], body: &str) -> (String, Routed) {
-        let mut all =
-            vec![(":method", "POST"), (":path", "/v1/completions"), ("content-type", "application/json")];
-        all.extend(headers);
-        let bytes = all.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let pipeline = &self.workers[worker];
-        let Entered::Hold(mut held) = pipeline.enter(bytes, false).1 else { panic!("not held") };
-        assert_eq!(pipeline.feed(&mut held, body.as_bytes()), Progress::More);
-        let forward = pipeline.decide(held, &mut self.env).unwrap();
-        let mut headers = BTreeMap::new();
-        apply(&mut headers, pipeline.request_headers(), &forward.headers);
-        (headers.remove("x-model").unwrap(), forward.routed)
-    }
-
-    /// One request to a model by name, which ends like that.
-    fn serve(&mut self, worker: usize, model: &str, observed: Observed) {
-        let (chosen, mut routed) = self.send(worker, &[], &format!(r#"{{"model":"{model}"}}"#));
-        assert_eq!(chosen, model);
-        self.pass(observed.duration_ns);
-        self.workers[worker].observed(&mut routed, &observed, &mut self.env);
-        self.workers[worker].finish(&mut routed, &mut self.env);
-    }
-
-    /// How many of 40 requests go to `a` in a worker, a second later.
-    fn to_a(&mut self, worker: usize) -> usize {
-        self.pass(SECOND);
-        let mut count = 0;
-        for _ in 0..40 {
-            let (model, mut routed) = self.send(worker, &[], r#"{"model":"auto"}"#);
-            count += usize::from(model == "a");
-            self.workers[worker].finish(&mut routed, &mut self.env);
-        }
-        count
-    }
-
-    fn metric(&self, name: &str) -> u64 {
-        let at = self.workers[0].metrics().all().iter().position(|metric| metric.name == name);
-        self.env.counts[at.unwrap_or_else(|| panic!("no metric {name}"))]
-    }
-
-    /// Headers of a response to a request that worker 0 sent.
-    fn response(&mut self, routed: &Routed) -> BTreeMap<String, String> {
-        let none: [(&[u8], &[u8]); 0] = [];
-        let edits = self.workers[0].response_headers(routed, none.into_iter(), &mut self.env);
-        let mut headers = BTreeMap::new();
-        apply(&mut headers, self.workers[0].response_header_names(), &edits);
-        headers
-    }
 }
 
 /// A streamed answer of 100 tokens.

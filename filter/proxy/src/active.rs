@@ -2,7 +2,7 @@
 
 use crate::apply;
 use crate::host::{self, Kind};
-use ipp_pipeline::{Env, MetricId, MetricKind, Pipeline, Rejection, Shared};
+use ipp_pipeline::{Env, MetricId, MetricKind, Metrics, Pipeline, Rejection, Shared};
 use ipp_selector::{Rng, SplitMix64};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,7 +17,10 @@ thread_local! {
 /// A compiled configuration with what it needs of the host. Streams share it until the last of them ends.
 pub(crate) struct Active {
     pub(crate) pipeline: Pipeline,
-    metrics: Vec<Option<u32>>,
+    /// The host's ids, by the handles of `names`.
+    metrics: RefCell<Vec<Option<u32>>>,
+    /// The pipeline's metrics, and behind them those that sources brought.
+    names: RefCell<Metrics>,
     chance: RefCell<SplitMix64>,
 }
 
@@ -31,7 +34,12 @@ impl Active {
             host::record(info, 1).ok();
         }
         let seed = pipeline.options().seed.unwrap_or_else(|| RandomState::new().hash_one(host::now_ns()));
-        Self { pipeline, metrics, chance: RefCell::new(SplitMix64::new(seed)) }
+        Self {
+            names: RefCell::new(pipeline.metrics().clone()),
+            metrics: RefCell::new(metrics),
+            chance: RefCell::new(SplitMix64::new(seed)),
+            pipeline,
+        }
     }
 
     /// The world of one callback.
@@ -60,7 +68,7 @@ impl Active {
     }
 
     fn metric(&self, metric: MetricId) -> Option<u32> {
-        self.metrics.get(metric.index()).copied().flatten()
+        self.metrics.borrow().get(metric.index()).copied().flatten()
     }
 }
 
@@ -113,6 +121,16 @@ impl Env for HostEnv<'_> {
 
     fn gauge(&mut self, gauge: MetricId) -> u64 {
         self.0.metric(gauge).and_then(|id| host::metric(id).ok()).unwrap_or(0)
+    }
+
+    fn define(&mut self, kind: MetricKind, full_name: &str) -> MetricId {
+        let metric = self.0.names.borrow_mut().add(kind, full_name);
+        let mut metrics = self.0.metrics.borrow_mut();
+        // Handles are given one after the other, so that a new one is the next.
+        if metric.index() >= metrics.len() {
+            metrics.push(define(kind, full_name));
+        }
+        metric
     }
 
     fn shared(&mut self, key: &str) -> Shared {

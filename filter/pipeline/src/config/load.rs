@@ -10,8 +10,8 @@ use crate::metrics::{Metrics, is_label_value};
 use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Pipeline};
-use crate::plugin::{Build, Extraction, Plugin, Registry, SessionRules};
-use crate::source::Polled;
+use crate::plugin::{Build, Collected, Extraction, Plugin, Registry, SessionRules};
+use crate::source::{Live, Polled};
 use ipp_selector::Candidate;
 
 /// What an empty configuration means, as in the Go service.
@@ -74,6 +74,8 @@ pub(super) struct Declared {
     pub(super) rejection_codes: Vec<&'static str>,
     pub(super) sources: Vec<Polled>,
     pub(super) models: Vec<Candidate>,
+    pub(super) live_models: Vec<Live<Vec<Candidate>>>,
+    pub(super) collected: Vec<Collected>,
     pub(super) extraction: Extraction,
     pub(super) sessions: Vec<SessionRules>,
     pub(super) responding: Vec<String>,
@@ -91,6 +93,8 @@ impl Declared {
             sources: &mut self.sources,
             instance,
             models: &self.models,
+            live_models: &self.live_models,
+            collected: &self.collected,
             extraction: &self.extraction,
             sessions: &mut self.sessions,
             responding: &self.responding,

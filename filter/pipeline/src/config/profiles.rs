@@ -5,7 +5,7 @@ use super::nearest::hint;
 use super::view::{Invalid, Object, View};
 use crate::metrics::MetricKind;
 use crate::pipeline::{Installed, Parts, Profile};
-use crate::plugin::{Plugin, ProfilePicker, RequestPlugin, ResponseHeadersPlugin};
+use crate::plugin::{Collected, Plugin, ProfilePicker, RequestPlugin, ResponseHeadersPlugin};
 use crate::plugins::SingleProfilePicker;
 use ipp_selector::{BuildError, Candidate, Selector, SelectorBuilder};
 use std::rc::Rc;
@@ -267,7 +267,7 @@ impl<'a> Resolver<'a> {
         let Ok(object) = section.object(&["collectors", "extractors", "datasources"]) else { return };
         let mut kinds = Vec::new();
         for (list, role) in
-            [("collectors", "a Collector"), ("extractors", "an Extractor"), ("datasources", "a DataSource")]
+            [("datasources", "a DataSource"), ("extractors", "an Extractor"), ("collectors", "a Collector")]
         {
             for reference in self.references(object.get(list)).unwrap_or_default() {
                 match &reference.instance.plugin {
@@ -282,10 +282,29 @@ impl<'a> Resolver<'a> {
                     }
                     Some(Plugin { data_source: Some(source), .. }) if list == "datasources" => {
                         self.add_models(&reference, source.models());
+                        self.declared.live_models.extend(source.live());
+                    }
+                    Some(Plugin { collector: Some(collector), .. }) if list == "collectors" => {
+                        let models = self.declared.models.clone();
+                        match collector.collect(&models, &mut self.declared.build(&reference.instance.name)) {
+                            Ok(collected) => self.add_collected(&reference, collected),
+                            Err(message) => drop(reference.view.invalid(message)),
+                        }
                     }
                     Some(_) => drop(reference.misplaced(role)),
                 }
             }
+        }
+    }
+
+    fn add_collected(&mut self, reference: &Reference<'_, '_>, collected: Vec<Collected>) {
+        for one in collected {
+            if self.declared.collected.iter().any(|known| known.model == one.model) {
+                reference
+                    .view
+                    .invalid(format!("another collector scrapes the model {:?} already", one.model));
+            }
+            self.declared.collected.push(one);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a plugin declares while it is built: the fields and headers it uses, the figures it keeps.
 
+use super::collect::Collected;
 use super::extract::{Extraction, SessionRules};
 use crate::config::{Invalid, Object, View};
 use crate::head::{HeaderId, HeaderTable};
@@ -41,6 +42,8 @@ pub struct Build<'a> {
     /// The name of the instance that is built.
     pub(crate) instance: &'a str,
     pub(crate) models: &'a [Candidate],
+    pub(crate) live_models: &'a [Live<Vec<Candidate>>],
+    pub(crate) collected: &'a [Collected],
     pub(crate) extraction: &'a Extraction,
     pub(crate) sessions: &'a mut Vec<SessionRules>,
     /// The instances in the `response` list of the profile that is put together.
@@ -99,6 +102,16 @@ impl Build<'_> {
         self.models
     }
 
+    /// Lists of models that are fetched while the filter runs. Known when [`models`](Build::models) are.
+    pub fn live_models(&self) -> &[Live<Vec<Candidate>>] {
+        self.live_models
+    }
+
+    /// What collectors scrape of the models. Known when [`models`](Build::models) are.
+    pub fn collected(&self) -> &[Collected] {
+        self.collected
+    }
+
     /// How figures are made of the ends of requests. Known when [`models`](Build::models) are.
     pub fn extraction(&self) -> &Extraction {
         self.extraction
@@ -152,7 +165,12 @@ impl Build<'_> {
         self.metric(MetricKind::Histogram, name, labels)
     }
 
-    fn metric(&mut self, kind: MetricKind, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+    pub(crate) fn metric(
+        &mut self,
+        kind: MetricKind,
+        name: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<MetricId, String> {
         match labels.iter().find(|(_, value)| !is_label_value(value)) {
             Some((_, value)) => Err(format!("{value:?} cannot be a metric label")),
             None => Ok(self.metrics.define(kind, name, labels)),
@@ -177,15 +195,25 @@ impl Build<'_> {
         format: F,
     ) -> Result<Live<F::Document>, Invalid> {
         let source = Source::read(view)?;
+        self.source_of(source, part, format).map_err(|message| view.invalid(message))
+    }
+
+    /// The same for a source that is put together of something else.
+    pub(crate) fn source_of<F: Format + 'static>(
+        &mut self,
+        source: Source,
+        part: Option<&str>,
+        format: F,
+    ) -> Result<Live<F::Document>, String> {
         let name = match part {
             Some(part) => format!("{}/{part}", self.instance),
             None => self.instance.to_owned(),
         };
         if !is_label_value(&name) {
-            return Err(view.invalid(format!("{name:?} cannot be a metric label")));
+            return Err(format!("{name:?} cannot be a metric label"));
         }
         if self.sources.iter().any(|known| known.name() == name) {
-            return Err(view.invalid(format!("there is a source of the name {name:?} already")));
+            return Err(format!("there is a source of the name {name:?} already"));
         }
         let (polled, live) = Polled::new(name, source, format, self.metrics);
         self.sources.push(polled);

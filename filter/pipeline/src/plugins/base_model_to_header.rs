@@ -119,7 +119,7 @@ enum WhileEmpty {
     Pass,
 }
 
-const NOT_LOADED: &str = "models_not_loaded";
+pub(super) const NOT_LOADED: &str = "models_not_loaded";
 
 struct BaseModelToHeader {
     model: FieldId,
@@ -156,7 +156,7 @@ impl RequestPlugin for BaseModelToHeader {
     }
 }
 
-fn not_loaded() -> Rejection {
+pub(super) fn not_loaded() -> Rejection {
     Rejection::new(503, NOT_LOADED, "the list of models has not been loaded yet; please try again")
         .retry_after(1)
 }

@@ -1,21 +1,35 @@
 //! `model-config-datasource`: the models that may be chosen, with prices, groups and attributes.
 
+mod fetched;
+
+use super::router_metrics_collector::Endpoint;
 use crate::config::{Invalid, Object, View};
 use crate::metrics::is_label_value;
 use crate::plugin::{DataSource, Parameter, Params, Plugin, PluginType};
-use ipp_selector::{Attribute, CAPACITY, Candidate, MODEL_GROUPS, TOKEN_PRICES, TextList, TokenPrices};
+use crate::source::Live;
+use fetched::ModelList;
+use ipp_selector::{
+    Attribute, AttributeKey, CAPACITY, Candidate, MODEL_GROUPS, TOKEN_PRICES, TextList, TokenPrices,
+};
 use std::rc::Rc;
 
 pub(crate) const TYPE: PluginType = PluginType {
     name: "model-config-datasource",
     about: "Data source of the data layer: the models that a `model-selector` may choose. An entry of `models` has a \
             `name`, may have `pricing` with `input_per_million` and `output_per_million` in USD (default: free), \
-            `capacity`, how many requests it can serve at once, and `attributes`: numbers, strings or lists of strings \
-            under any names. An entry of `groups` has a `name` and `models`. What a file of the Go service would \
+            `capacity`, how many requests it can serve at once, `metricsURL` for `router-metrics-collector`, and \
+            `attributes`: numbers, strings or lists of strings under any names. An entry of `groups` has a `name` and `models`. What a file of the Go service would \
             silently skip is a configuration error here: an empty name, a negative price, a group without a name or \
-            members, a member that is no model, a model twice.",
+            members, a member that is no model, a model twice. With `source` the same document is fetched while the \
+            filter runs, in JSON or YAML, or a ConfigMap of the Kubernetes API that holds it; one with anything wrong \
+            in it changes nothing, and is logged. Before the first answer requests get 503 `models_not_loaded`.",
     parameters: &[
-        Parameter { name: "models", kind: "list of models", default: "required", about: "At least one." },
+        Parameter {
+            name: "models",
+            kind: "list of models",
+            default: "required",
+            about: "At least one. Either this or `source`.",
+        },
         Parameter {
             name: "groups",
             kind: "list of groups",
@@ -23,10 +37,23 @@ pub(crate) const TYPE: PluginType = PluginType {
             about: "A model may be in several.",
         },
         Parameter {
+            name: "source",
+            kind: "[source](configuration.md#sources)",
+            default: "none",
+            about: "Where `models` and `groups` are fetched from while the filter runs, at most 1 MiB and 1000 models.",
+        },
+        Parameter {
+            name: "configMapKey",
+            kind: "string",
+            default: "models.json",
+            about: "Where in the `data` of a ConfigMap they stand. Only with a `source`.",
+        },
+        Parameter {
             name: "modelsPath",
             kind: "string",
             default: "none",
-            about: "Refused: the module has no files. Put what stands in the file under `models` and `groups`.",
+            about: "Refused: the module has no files. Put what stands in the file under `models` and `groups`, or name \
+                    under `source` where it is served.",
         },
     ],
     example: "\
@@ -45,19 +72,34 @@ parameters:
   - name: fast
     models: [qwen3-8b]
 ",
-    build: |parameters, _| {
+    build: |parameters, build| {
         if let Some(path) = parameters.get("modelsPath") {
             return Err(path.invalid(
-                "a module inside Envoy has no files: put the content of the file here, under `models` and `groups`",
+                "a module inside Envoy has no files: put the content of the file here, under `models` and `groups`, \
+                 or give a `source` that serves it",
             ));
         }
+        if let Some(source) = parameters.get("source") {
+            for name in ["models", "groups"] {
+                if let Some(view) = parameters.get(name) {
+                    view.invalid(format!("`{name}` are either here or come from the `source`"));
+                }
+            }
+            let key = parameters.get("configMapKey").map_or(Ok("models.json"), |view| view.text())?;
+            let live = build.source(&source, None, ModelList { key: key.to_owned() })?;
+            build.rejection_code(super::base_model_to_header::NOT_LOADED);
+            return Ok(Plugin::new().data_source(ModelConfig { models: Vec::new(), live: Some(live) }));
+        }
+        if let Some(view) = parameters.get("configMapKey") {
+            return Err(view.invalid("there is no `source` that could be a ConfigMap"));
+        }
         let models = models(parameters)?;
-        Ok(Plugin::new().data_source(ModelConfig(models)))
+        Ok(Plugin::new().data_source(ModelConfig { models, live: None }))
     },
 };
 
 /// Attributes of these names have a meaning of their own.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 16] = [
     "model_groups",
     "token_prices",
     "inflight-requests",
@@ -68,14 +110,32 @@ const RESERVED: [&str; 11] = [
     "tokens-per-second",
     "ttft-percentile",
     "cost_digest",
+    "metrics-endpoint",
+    "kv-cache-utilization",
+    "cpu-cache-utilization",
+    "waiting-requests",
+    "running-requests",
     "health",
 ];
 
-struct ModelConfig(Vec<Candidate>);
+/// Where a model's server tells how it is (the Go service's `metrics-endpoint`).
+pub(super) static METRICS_ENDPOINT: AttributeKey<str> = AttributeKey::new("metrics-endpoint");
+
+/// Models in their order.
+type Candidates = Vec<Candidate>;
+
+struct ModelConfig {
+    models: Candidates,
+    live: Option<Live<Candidates>>,
+}
 
 impl DataSource for ModelConfig {
     fn models(&self) -> &[Candidate] {
-        &self.0
+        &self.models
+    }
+
+    fn live(&self) -> Option<Live<Candidates>> {
+        self.live.clone()
     }
 }
 
@@ -111,7 +171,7 @@ fn models(parameters: &Params<'_>) -> Result<Vec<Candidate>, Invalid> {
 }
 
 fn model(view: &View<'_>) -> Result<Candidate, Invalid> {
-    let object = view.object(&["name", "pricing", "capacity", "attributes"])?;
+    let object = view.object(&["name", "pricing", "capacity", "metricsURL", "attributes"])?;
     let name = object.require("name").and_then(|name| {
         let text = name.text()?;
         // It becomes a metric label and a value in the body.
@@ -126,10 +186,18 @@ fn model(view: &View<'_>) -> Result<Candidate, Invalid> {
         capacity if capacity > 0.0 => Ok(capacity),
         _ => Err(view.expected("a number greater than 0")),
     });
+    let endpoint = object.get("metricsURL").filter(|url| url.string() != Ok("")).map(|view| {
+        let url = view.text()?;
+        let sound = Endpoint::parse(url).is_some();
+        if sound { Ok(url) } else { Err(view.expected("an http or https URL with a host")) }
+    });
     let attributes = attributes(&object);
     let mut model = Candidate::new(name?).with(&TOKEN_PRICES, prices?);
     if let Some(capacity) = capacity.transpose()? {
         model.set(&CAPACITY, capacity);
+    }
+    if let Some(endpoint) = endpoint.transpose()? {
+        model.set(&METRICS_ENDPOINT, endpoint);
     }
     for (name, attribute) in attributes? {
         model.set_attribute(name, attribute);

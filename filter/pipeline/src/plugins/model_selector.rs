@@ -1,24 +1,27 @@
 //! `model-selector`: one of the models, chosen by the profile's filters, scorers and picker, becomes the body's
 //! `model`.
 
+mod catalogue;
 mod figures;
+mod scraped;
 mod sessions;
 
 pub(crate) use figures::Picked;
 pub(super) use sessions::SessionId;
 
+use super::base_model_to_header::not_loaded;
 use super::body_field_to_header::invalid_model;
 use crate::env::Env as World;
 use crate::metrics::MetricId;
 use crate::payload::{FieldId, Value};
-use crate::plugin::{Build, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
+use crate::plugin::{Build, Collected, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
 use crate::reject::Rejection;
-use figures::Figures;
-use ipp_selector::records::session_hash;
+use crate::source::Live;
+use catalogue::{Catalogue, Late, Reads};
 use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
 use ipp_selector::{
-    Candidate, Contender, Emptied, Env, IN_FLIGHT, IN_FLIGHT_TOKENS, Observer, Query, Requested, Rng,
-    SelectError, Selected, Selector, Session,
+    Candidate, Contender, Emptied, Env, Observer, Query, Requested, Rng, SelectError, Selected, Selector,
+    Session,
 };
 use sessions::{Found, Sessions};
 use std::cell::RefCell;
@@ -72,7 +75,7 @@ impl ModelSelector for Host {
             );
         }
         let models = build.models().to_vec();
-        if models.is_empty() {
+        if models.is_empty() && build.live_models().is_empty() {
             return Err(
                 "there are no models to select from: add a plugin of type \"model-config-datasource\" and \
                         name it under datalayer.datasources"
@@ -83,90 +86,83 @@ impl ModelSelector for Host {
     }
 }
 
-/// The metrics of one model.
-struct ModelMetrics {
-    in_flight: MetricId,
-    in_flight_tokens: MetricId,
-    selected: MetricId,
-}
-
 struct Selection {
     selector: Selector,
-    // Live figures are written over before each choice, in place.
-    models: RefCell<Vec<Candidate>>,
-    metrics: Vec<ModelMetrics>,
-    reads_in_flight: bool,
-    reads_tokens: bool,
+    reads: Reads,
+    /// The models of the configuration itself; those of sources come behind them.
+    own: Vec<Candidate>,
+    sources: Vec<Live<Vec<Candidate>>>,
+    collected: Vec<Collected>,
+    current: RefCell<Current>,
     model: FieldId,
     fields: Vec<(String, FieldId)>,
     filtered: Vec<MetricId>,
-    /// Nothing where nobody reads what is made of responses.
-    figures: Option<Rc<Figures>>,
     sessions: Vec<Sessions>,
-    /// The names of the models, as sessions keep them; empty where there are none.
-    hashes: Vec<u64>,
     success: MetricId,
     failure: MetricId,
     duration: MetricId,
 }
 
+/// The models as of now, and which documents they are of.
+struct Current {
+    catalogue: Catalogue,
+    documents: Vec<Option<Rc<Vec<Candidate>>>>,
+}
+
 impl Selection {
     fn new(selector: Selector, models: Vec<Candidate>, build: &mut Build<'_>) -> Result<Self, String> {
-        let mut metrics = Vec::new();
-        for model in &models {
-            let labels = [("model", model.name())];
-            metrics.push(ModelMetrics {
-                in_flight: build.gauge("ipp_inflight", &labels)?,
-                in_flight_tokens: build.gauge("ipp_inflight_tokens", &labels)?,
-                selected: build.counter("ipp_model_selected_total", &labels)?,
-            });
-        }
         let filtered: Result<Vec<MetricId>, String> =
             selector.filters().map(|kind| build.counter("ipp_filtered_total", &[("plugin", kind)])).collect();
         let attempts = |build: &mut Build<'_>, status: &str| {
             build.counter("ipp_model_selector_attempt_total", &[("status", status)])
         };
-        let reads = |name: &str| selector.attributes().contains(&name);
         // `model` because errors speak of it, the limits because tokens in flight are counted.
         let mut names: Vec<String> = selector.body_fields().into_iter().map(str::to_owned).collect();
         names.extend(TOKEN_LIMITS.iter().chain(&["model"]).map(|name| (*name).to_owned()));
         names.sort_unstable();
         names.dedup();
-        let in_flight = metrics.iter().map(|metrics: &ModelMetrics| metrics.in_flight);
-        let figures = Figures::new(&selector, &models, in_flight, build)?.map(Rc::new);
+        let reads = Reads::new(selector.attributes(), *build.extraction());
+        let (sources, collected) = (build.live_models().to_vec(), build.collected().to_vec());
+        let catalogue = Catalogue::new(models.clone(), &reads, &collected, build)?;
         let sessions: Result<Vec<Sessions>, String> =
             selector.session_keys().into_iter().map(|key| Sessions::new(key, build)).collect();
         Ok(Self {
-            hashes: models.iter().map(|model| session_hash(model.name().as_bytes())).collect(),
-            figures,
+            reads,
+            own: models,
+            current: RefCell::new(Current { catalogue, documents: vec![None; sources.len()] }),
+            sources,
+            collected,
             sessions: sessions?,
-            reads_in_flight: reads(IN_FLIGHT.name()),
-            reads_tokens: reads(IN_FLIGHT_TOKENS.name()),
             model: build.field("model"),
             fields: names.into_iter().map(|name| (name.clone(), build.field(&name))).collect(),
             filtered: filtered?,
             success: attempts(build, "success")?,
             failure: attempts(build, "failure")?,
             duration: build.histogram("ipp_model_selector_e2e_duration_nanoseconds", &[])?,
-            metrics,
             selector,
-            models: RefCell::new(models),
         })
     }
 
-    fn refresh(&self, models: &mut [Candidate], now_ns: u64, world: &mut dyn World) {
-        if let Some(figures) = &self.figures {
-            figures.refresh(models, now_ns, world);
+    /// Puts the models together anew if a source has given another list. Requests under way keep what they hold.
+    fn follow(&self, current: &mut Current, world: &mut dyn World) -> Result<(), Rejection> {
+        let documents = self.sources.iter().map(Live::get);
+        let same = |(a, b): (&Option<Rc<_>>, Option<Rc<_>>)| match (a, &b) {
+            (Some(a), Some(b)) => Rc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        if current.documents.iter().zip(documents).all(same) {
+            return Ok(());
         }
-        for (model, metrics) in models.iter_mut().zip(&self.metrics) {
-            // Below 2^53, where every whole number is exact.
-            if self.reads_in_flight {
-                model.set(&IN_FLIGHT, world.gauge(metrics.in_flight) as f64);
-            }
-            if self.reads_tokens {
-                model.set(&IN_FLIGHT_TOKENS, world.gauge(metrics.in_flight_tokens) as f64);
+        let documents: Vec<_> = self.sources.iter().map(Live::get).collect();
+        let mut models = self.own.clone();
+        for model in documents.iter().flatten().flat_map(|list| list.iter()) {
+            if !models.iter().any(|known| known.name() == model.name()) {
+                models.push(model.clone());
             }
         }
+        let catalogue = Catalogue::new(models, &self.reads, &self.collected, &mut Late(world));
+        *current = Current { catalogue: catalogue.map_err(Rejection::internal)?, documents };
+        Ok(())
     }
 }
 
@@ -174,18 +170,27 @@ impl RequestPlugin for Selection {
     fn process(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
         let started = request.now_ns();
         // A plugin cannot run inside itself, so that nobody else holds the models.
-        let Ok(mut models) = self.models.try_borrow_mut() else {
+        let Ok(mut current) = self.current.try_borrow_mut() else {
             return Err(Rejection::internal("the model selection is under way already"));
         };
-        let found: Vec<Found<'_>> =
-            self.sessions.iter().map(|sessions| sessions.find(request, &models, &self.hashes)).collect();
+        self.follow(&mut current, request.env())?;
+        let catalogue = &mut current.catalogue;
+        if catalogue.models.is_empty() {
+            request.count(self.failure);
+            return Err(not_loaded());
+        }
+        catalogue.refresh(&self.reads, started, request.env());
+        let found: Vec<Found<'_>> = self
+            .sessions
+            .iter()
+            .map(|sessions| sessions.find(request, &catalogue.models, &catalogue.hashes))
+            .collect();
         let (fields, world) = request.split();
         let query = Body { fields, names: &self.fields, sessions: &found };
-        self.refresh(&mut models, started, world);
         let mut counts = Removed { before: 0, filters: Vec::new() };
         let mut chance = Chance(&mut *world);
         let mut env = Env { now_ns: started, rng: &mut chance };
-        let outcome = self.selector.select_observed(&models, &query, &mut env, &mut counts);
+        let outcome = self.selector.select_observed(&catalogue.models, &query, &mut env, &mut counts);
         let chosen = outcome.map(|selected| (selected.index, selected.candidate.shared_name()));
         let tokens = requested_tokens(&query) as u32;
         let malformed = query.model() == Requested::Malformed;
@@ -194,14 +199,13 @@ impl RequestPlugin for Selection {
                 world.add(*metric, *removed);
             }
         }
-        drop(models);
         let ended = world.now_ns();
         world.record(self.duration, ended.saturating_sub(started));
         world.add(if chosen.is_ok() { self.success } else { self.failure }, 1);
 
         let (index, name) = chosen.map_err(|error| rejection(error, malformed))?;
-        if let Some(metrics) = self.metrics.get(index) {
-            if let Some(figures) = &self.figures {
+        if let Some(metrics) = catalogue.metrics.get(index) {
+            if let Some(figures) = &catalogue.figures {
                 let in_flight = request.env().gauge(metrics.in_flight);
                 request.state().put(Picked::new(figures, index, in_flight));
             }

@@ -9,10 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod process;
+
 use ipp_pipeline::config::{BuildInfo, ConfigErrors, load};
 use ipp_pipeline::plugin::{HeaderEdit, Registry, Splice};
 use ipp_pipeline::{
-    Entered, Env, HeaderTable, MetricId, Pipeline, Progress, Rejection, Routed, Shared, stock,
+    Entered, Env, HeaderTable, MetricId, MetricKind, Metrics, Pipeline, Progress, Rejection, Routed, Shared,
+    stock,
 };
 use std::collections::BTreeMap;
 
@@ -53,6 +56,8 @@ pub struct TestEnv {
     pub records: BTreeMap<String, (Vec<u8>, u32)>,
     /// So many writes come too late: another worker was first.
     pub late: u32,
+    /// The configuration's metrics, and behind them what sources brought.
+    pub metrics: Metrics,
 }
 
 impl Env for TestEnv {
@@ -80,6 +85,13 @@ impl Env for TestEnv {
 
     fn gauge(&mut self, gauge: MetricId) -> u64 {
         self.counts[gauge.index()]
+    }
+
+    fn define(&mut self, kind: MetricKind, full_name: &str) -> MetricId {
+        let metric = self.metrics.add(kind, full_name);
+        let count = self.counts.len().max(metric.index() + 1);
+        self.counts.resize(count, 0);
+        metric
     }
 
     fn shared(&mut self, key: &str) -> Shared {

@@ -1,14 +1,15 @@
 //! The figures that are made of responses: one record for each model in what all workers share, changed at the end of
 //! each request, and copied into the candidates before a choice.
 
+use super::catalogue::{Define, Reads};
 use crate::env::{self, Env};
-use crate::metrics::MetricId;
+use crate::metrics::{MetricId, MetricKind};
 use crate::observed::{Observed, Served};
-use crate::plugin::{Build, Extraction};
+use crate::plugin::Extraction;
 use ipp_selector::records::{Answered, CostRecord, FiguresRecord, TtftObservation, TtftRecord};
 use ipp_selector::{
-    AVG_TPOT, AVG_TTFT, COST_DIGEST, Candidate, HEALTH, Selector, TOKEN_PRICES, TOKENS_PER_SECOND,
-    TTFT_CURVE, TokenPrices,
+    AVG_TPOT, AVG_TTFT, COST_DIGEST, Candidate, HEALTH, TOKEN_PRICES, TOKENS_PER_SECOND, TTFT_CURVE,
+    TokenPrices,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -78,13 +79,13 @@ impl Figures {
     /// Nothing where no filter or scorer reads a figure of responses: then nothing is kept. `in_flight` are the gauges
     /// of the models.
     pub(super) fn new(
-        selector: &Selector,
+        reads: &Reads,
         models: &[Candidate],
         in_flight: impl Iterator<Item = MetricId>,
-        build: &mut Build<'_>,
+        define: &mut dyn Define,
     ) -> Result<Option<Self>, String> {
-        let read = selector.attributes();
-        let reads = |name: &str| read.contains(&name);
+        let extraction = reads.extraction();
+        let reads = |name: &str| reads.has(name);
         let (curve, digest) = (reads(TTFT_CURVE.name()), reads(COST_DIGEST.name()));
         let small = [AVG_TTFT.name(), AVG_TPOT.name(), TOKENS_PER_SECOND.name(), HEALTH.name()];
         if !(curve || digest || small.into_iter().any(reads)) {
@@ -99,7 +100,11 @@ impl Figures {
                 cost: key("cost", name),
                 prices: model.get(&TOKEN_PRICES).copied().unwrap_or_default(),
                 in_flight,
-                observations: build.counter("ipp_model_observations_total", &[("model", name)])?,
+                observations: define.define(
+                    MetricKind::Counter,
+                    "ipp_model_observations_total",
+                    &[("model", name)],
+                )?,
             });
         }
         let versions = vec![None; known.len()];
@@ -108,8 +113,8 @@ impl Figures {
             models: known,
             curve,
             digest,
-            settings: *build.extraction(),
-            lost: build.counter("ipp_model_observations_lost_total", &[])?,
+            settings: extraction,
+            lost: define.define(MetricKind::Counter, "ipp_model_observations_lost_total", &[])?,
         }))
     }
 
