@@ -118,7 +118,7 @@ fn a_choice_is_at_most_a_fifth_of_a_second_behind() {
     let mut process = Process::new(&by("{type: avg-ttft-scorer, parameters: {decayWeight: 0}}"));
     process.serve(0, "a", streamed(200, 1_000));
     process.serve(0, "b", streamed(900, 1_000));
-    assert_eq!(process.to_a(1), 40);
+    assert_eq!(process.sent_to_a(1), 40);
     process.serve(0, "b", streamed(100, 1_000));
     for _ in 0..40 {
         process.serve(0, "a", streamed(2_000, 2_000));
@@ -139,12 +139,12 @@ fn failures_are_no_latencies_and_lead_to_rest() {
     for _ in 0..6 {
         process.serve(0, "b", failed());
     }
-    assert_eq!(process.to_a(1), 40, "it cools down");
+    assert_eq!(process.sent_to_a(1), 40, "it cools down");
     process.serve(0, "a", streamed(5_000, 5_000));
     for _ in 0..30 {
         process.serve(0, "a", streamed(5_000, 5_000));
     }
-    assert_eq!(process.to_a(1), 0, "its rest is over, and it is the faster one");
+    assert_eq!(process.sent_to_a(1), 0, "its rest is over, and it is the faster one");
     // If all cool down, all stay.
     for model in ["a", "b"] {
         for _ in 0..200 {
@@ -163,14 +163,14 @@ fn the_share_of_failures_is_a_score() {
         process.serve(0, "b", streamed(1, 1));
         process.serve(0, "b", failed());
     }
-    assert_eq!(process.to_a(1), 40);
+    assert_eq!(process.sent_to_a(1), 40);
     // What is nobody's fault speaks against nobody.
     let mut process = Process::new(&by("{type: error-rate-scorer}"));
     for _ in 0..10 {
         process.serve(0, "a", Observed { served: Served::Unsaid, ..failed() });
         process.serve(0, "b", failed());
     }
-    assert_eq!(process.to_a(1), 40);
+    assert_eq!(process.sent_to_a(1), 40);
     assert_eq!(process.metric("model=.=a;.;ipp_model_observations_total"), 0);
 }
 
@@ -184,7 +184,7 @@ fn costs_of_real_answers() {
         process.serve(0, "b", Observed { completion_tokens: Some(300), ..streamed(10, 100) });
     }
     process.pass(5 * SECOND);
-    assert_eq!(process.to_a(1), 40);
+    assert_eq!(process.sent_to_a(1), 40);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn only_answers_that_are_streamed_and_no_other_make_a_time_to_the_first_token() 
         process.serve(0, "b", streamed(100, 1_000));
     }
     // `a` was never measured, so that it is tried.
-    assert_eq!(process.to_a(1), 40);
+    assert_eq!(process.sent_to_a(1), 40);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn figures_outlive_a_configuration_and_leave_with_a_model() {
     process.serve(0, "a", streamed(900, 1_000));
     process.serve(0, "b", streamed(100, 1_000));
     process.workers[1] = pipeline(&config);
-    assert_eq!(process.to_a(1), 0, "the new one knows what the old one learned");
+    assert_eq!(process.sent_to_a(1), 0, "the new one knows what the old one learned");
 }
 
 #[test]

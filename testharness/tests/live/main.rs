@@ -8,4 +8,5 @@ mod failures;
 mod many;
 mod replaced;
 mod requests;
+mod selection;
 mod survival;

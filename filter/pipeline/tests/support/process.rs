@@ -59,7 +59,7 @@ impl Process {
     }
 
     /// How many of 40 requests go to `a` in a worker, a second later.
-    pub fn to_a(&mut self, worker: usize) -> usize {
+    pub fn sent_to_a(&mut self, worker: usize) -> usize {
         self.pass(SECOND);
         let mut count = 0;
         for _ in 0..40 {
