@@ -17,6 +17,7 @@ mod pipeline;
 pub mod plugin;
 mod plugins;
 mod reject;
+pub mod response;
 mod state;
 
 pub use attachment::{DEFAULT_GATE_TIMEOUT, OnStall, Role, Trouble};

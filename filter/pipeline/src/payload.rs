@@ -4,9 +4,9 @@
 //! where its value stands and what it says; everything else is checked and forgotten.
 
 mod error;
-mod members;
-mod strings;
-mod text;
+pub(crate) mod members;
+pub(crate) mod strings;
+pub(crate) mod text;
 mod value;
 
 pub use error::BodyError;

@@ -6,7 +6,7 @@
 
 mod kept;
 mod nested;
-mod number;
+pub(crate) mod number;
 mod seen;
 mod stack;
 mod structure;
