@@ -5,6 +5,7 @@
 //! that is not complete yet. A model server is not trusted: what is kept is bounded, and what is not plainly JSON
 //! is not observed.
 
+mod answer;
 mod document;
 mod events;
 mod paths;
@@ -12,6 +13,7 @@ mod reading;
 mod stream;
 mod watch;
 
+pub use answer::{Answer, Answered, Need, Whole};
 pub use events::{Event, Events, MAX_EVENT_BYTES, Piece};
 pub use reading::{MAX_MODEL_BYTES, MAX_TOKENS, Reading, Usage};
 pub use watch::{Body, Seen, Unobserved, Watch};

@@ -2,6 +2,10 @@
 
 use std::any::Any;
 
+/// The model that a model selection chose: what plugins on the response tell the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedModel(pub String);
+
 /// Values of one request, one for each type.
 #[derive(Debug, Default)]
 pub struct State(Vec<Box<dyn Any>>);

@@ -115,7 +115,7 @@ fn plugins() {
     one_error(
         &format!("plugins:\n- {PLUGIN}\n- type: base-model-to-headers\n{PROFILE}"),
         "plugins[1].type (line 5, column 9): \"base-model-to-headers\" is not registered, expected one of \
-         body-field-to-header, base-model-to-header, single-profile-picker, model-selector, test-filter, cost-scorer, \
+         body-field-to-header, base-model-to-header, single-profile-picker, stream-usage, model-name-to-header, response-field-to-header, model-selector, test-filter, cost-scorer, \
          max-score-picker, random-picker, bare, response-headers; did you mean \"base-model-to-header\"?",
     );
     let missing = errors(&format!("plugins:\n- {PLUGIN}\n- type: kv-cache-collector\n{PROFILE}"));
@@ -307,7 +307,7 @@ fn pre_and_post_processing_and_the_data_layer() {
         (
             "postProcessing: {plugins: [{pluginRef: body-field-to-header}]}\n",
             "postProcessing.plugins[0] (line 7, column 28): the plugin \"body-field-to-header\" of type \
-             \"body-field-to-header\" is not a post-processor: it acts on no response headers",
+             \"body-field-to-header\" is not a post-processor: it acts on no responses",
         ),
         (
             "datalayer: {datasources: [{pluginRef: response-headers}]}\n",

@@ -21,7 +21,16 @@ pub struct Request<'a> {
 #[derive(Debug, Default)]
 struct Edits {
     headers: Vec<HeaderEdit>,
-    fields: Vec<(FieldId, String)>,
+    fields: Vec<(FieldId, Edited)>,
+}
+
+/// What a field is set to.
+#[derive(Debug)]
+enum Edited {
+    /// A string, as text.
+    Text(String),
+    /// Any value, as JSON.
+    Json(String),
 }
 
 /// A header that is to be set, or removed where there is no value.
@@ -70,9 +79,22 @@ impl<'a> Request<'a> {
     /// The current value of a body field.
     pub fn field(&self, field: FieldId) -> Value<'_> {
         match self.edits.fields.iter().find(|(edited, _)| *edited == field) {
-            Some((_, text)) => Value::String(text),
+            Some((_, Edited::Text(text))) => Value::String(text),
+            Some((_, Edited::Json(json))) => match json.as_bytes().first() {
+                Some(b'{') => Value::Object,
+                Some(b'[') => Value::Array,
+                Some(b't') => Value::Bool(true),
+                Some(b'f') => Value::Bool(false),
+                Some(b'n') => Value::Null,
+                _ => Value::Number(json),
+            },
             None => self.members.value(field),
         }
+    }
+
+    /// The value that the client sent for a body field, whatever plugins made of it.
+    pub fn client_field(&self, field: FieldId) -> Value<'_> {
+        self.members.value(field)
     }
 
     /// Sets a body field to a string. Only the bytes of its value change; a field that is absent comes first
@@ -83,7 +105,19 @@ impl<'a> Request<'a> {
             return;
         }
         self.edits.fields.retain(|(edited, _)| *edited != field);
-        self.edits.fields.push((field, text));
+        self.edits.fields.push((field, Edited::Text(text)));
+    }
+
+    /// An object or array of the client's as it is written, up to 8 KiB. It has to be declared with
+    /// [`Build::whole_field`](super::Build::whole_field).
+    pub fn whole_field(&self, field: FieldId) -> Option<&[u8]> {
+        self.members.whole(field)
+    }
+
+    /// Sets a body field to an object or array, written as JSON. What is written is not checked.
+    pub fn set_json_field(&mut self, field: FieldId, json: String) {
+        self.edits.fields.retain(|(edited, _)| *edited != field);
+        self.edits.fields.push((field, Edited::Json(json)));
     }
 
     /// Sets a header, whatever it was.
@@ -137,8 +171,11 @@ impl<'a> Request<'a> {
     pub(crate) fn finish(self, name: impl Fn(FieldId) -> String) -> (Vec<HeaderEdit>, Vec<Splice>, State) {
         let mut splices = Vec::new();
         let mut inserted = Vec::new();
-        for (field, text) in &self.edits.fields {
-            let json = encode_string(text);
+        for (field, edited) in &self.edits.fields {
+            let json = match edited {
+                Edited::Text(text) => encode_string(text),
+                Edited::Json(json) => json.clone(),
+            };
             let spans = self.members.spans(*field);
             if spans.is_empty() {
                 inserted.push(format!("{}:{json}", encode_string(&name(*field))));

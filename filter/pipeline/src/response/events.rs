@@ -27,6 +27,10 @@ pub enum Piece<'a> {
 pub struct Event<'a>(&'a [u8]);
 
 impl<'a> Event<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes, line ends and all.
     pub fn bytes(self) -> &'a [u8] {
         self.0
