@@ -38,7 +38,7 @@ pub struct Cluster {
 }
 
 /// The labels of the filter's metrics.
-pub const STATS_TAGS: [&str; 9] = [
+pub const STATS_TAGS: [&str; 13] = [
     "field",
     "outcome",
     "code",
@@ -46,6 +46,10 @@ pub const STATS_TAGS: [&str; 9] = [
     "plugin_name",
     "extension_point",
     "model",
+    "result",
+    "tenant",
+    "served",
+    "reason",
     "commit",
     "build_ref",
 ];
