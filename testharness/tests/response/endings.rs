@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ipp_testharness::answer::{Answer, Gate, Step};
+use ipp_testharness::artifacts;
+use ipp_testharness::bootstrap::{Bootstrap, Cluster, Filter, Listener};
 use ipp_testharness::client::{Request, h1, h2};
 use ipp_testharness::upstream::Protocol::{H1, H2};
 use ipp_testharness::wait::{until, within};
 
 use crate::support::CHAT;
+use crate::support::configs::{HI, OBSERVED, USAGE};
 use crate::support::rig::{CASE, Rig, stock, tag};
-use crate::{HI, OBSERVED, USAGE};
 
 const RESULTS: [&str; 5] = ["ok", "error", "reset", "aborted", "unanswered"];
 
@@ -111,6 +113,50 @@ async fn endings_that_the_client_makes() -> Result<()> {
         gate.open();
     }
     rig.assert_healthy().await;
+    Ok(())
+}
+
+/// Time-outs of the route, no connection, and a response that a plugin refuses.
+#[tokio::test]
+async fn endings_that_envoy_or_the_filter_makes() -> Result<()> {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let filter = || crate::attach(Filter::new(&artifacts::module(), OBSERVED));
+    let refused = Listener::new("main", filter(), Vec::new(), "nobody");
+    let rig = Rig::start_with(Bootstrap::new(vec![refused], vec![Cluster::new("nobody", nobody)])).await?;
+    for protocol in [H1, H2] {
+        let before = results(&rig).await?;
+        assert_eq!(rig.ask(protocol, "main", request().1).await?.response.status, 503);
+        ended(&rig, &before, "unanswered", "no connection").await?;
+    }
+    rig.assert_healthy().await;
+
+    for (what, idle, inside, result) in [
+        ("a time-out", false, false, "unanswered"),
+        ("a time-out in a stream", false, true, "reset"),
+        ("a still stream", true, true, "reset"),
+    ] {
+        let mut main = stock("main", OBSERVED);
+        if idle {
+            main.idle_timeout = Some("0.3s".to_owned());
+        } else {
+            main.timeout = "0.3s".to_owned();
+        }
+        let rig = Rig::start(vec![main]).await?;
+        for protocol in [H1, H2] {
+            let before = results(&rig).await?;
+            let gate = Gate::new();
+            let (case, request) = request();
+            let answer = Answer::events([(Duration::ZERO, HI)]).then(Step::Hold(gate.clone()));
+            let silent = Answer::status(200).first(Step::Hold(gate.clone()));
+            rig.script(&case, if inside { answer } else { silent });
+            let response = rig.ask(protocol, "main", request).await?.response;
+            let expected = if inside { (200, true) } else { (504, false) };
+            assert_eq!((response.status, response.broken.is_some()), expected, "{what}");
+            ended(&rig, &before, result, what).await?;
+            gate.open();
+        }
+        rig.assert_healthy().await;
+    }
     Ok(())
 }
 

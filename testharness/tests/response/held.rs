@@ -7,8 +7,8 @@ use ipp_testharness::client::Request;
 use ipp_testharness::upstream::Protocol::{H1, H2};
 
 use crate::support::CHAT;
+use crate::support::configs::{HI, USAGE};
 use crate::support::rig::{Rig, Shared, stock, tag};
-use crate::{HI, USAGE};
 
 static RIG: Shared = Shared::new();
 
@@ -116,4 +116,35 @@ async fn responses_without_a_body_pass() {
         Ok(())
     })
     .await;
+}
+
+/// The model server's response is replaced, and the request accounted for once; its tokens were used all the same.
+#[tokio::test]
+async fn a_response_that_is_refused_is_accounted_for() -> Result<()> {
+    let config = format!("{}  responses: {{models: [{{name: llama}}]}}\n", config("reject"));
+    let rig = Rig::start(vec![stock("main", &config)]).await?;
+    for protocol in [H1, H2] {
+        let (case, request) = tag(Request::post(CHAT, r#"{"model":"llama"}"#));
+        rig.script(&case, Answer::body(200, "application/json", format!("[{USAGE}]")));
+        let response = rig.ask(protocol, "main", request).await?.response;
+        assert_eq!(
+            (response.status, &response.json()["error"]["code"]),
+            (502, &"response_unreadable".into())
+        );
+        let (case, request) = tag(Request::post(CHAT, r#"{"model":"llama"}"#));
+        rig.script(&case, Answer::body(200, "application/json", USAGE));
+        let response = rig.ask(protocol, "main", request).await?.response;
+        assert_eq!((response.status, response.header("x-served").as_deref()), (200, Some("llama")));
+    }
+    let metrics = rig.envoy.metrics("ipp_").await?;
+    for (series, value) in [
+        (r#"ipp_responses_total{model="llama",result="ok"}"#, 2.0),
+        (r#"ipp_responses_total{model="llama",result="unanswered"}"#, 2.0),
+        (r#"ipp_prompt_tokens_total{model="llama",tenant="other"}"#, 36.0),
+        (r#"ipp_rejections_total{code="response_unreadable"}"#, 2.0),
+    ] {
+        assert_eq!(metrics.get(series), Some(&value), "{series}");
+    }
+    rig.assert_healthy().await;
+    Ok(())
 }

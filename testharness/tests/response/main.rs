@@ -15,28 +15,3 @@ mod unharmed;
 fn attach(filter: ipp_testharness::bootstrap::Filter) -> Vec<ipp_testharness::bootstrap::Filter> {
     vec![filter]
 }
-
-/// Responses observed, by two models and two tenants; streams tell of usage.
-const OBSERVED: &str = "\
-apiVersion: llm-d.ai/v1alpha1
-kind: PayloadProcessorConfig
-plugins:
-- type: body-field-to-header
-  parameters: {fieldName: model, headerName: X-Gateway-Model-Name}
-- type: stream-usage
-profiles:
-- name: default
-  plugins:
-    request:
-    - pluginRef: body-field-to-header
-    - pluginRef: stream-usage
-proxyWasm:
-  responses:
-    models:
-    - {name: llama, inputPerMillion: 0.5, outputPerMillion: 1.5}
-    - {name: qwen}
-  attribution: {header: X-Tenant-Id, trusted: [red, blue]}
-";
-
-const HI: &str = r#"{"model":"llama","choices":[{"delta":{"content":"Hi"}}]}"#;
-const USAGE: &str = r#"{"model":"llama","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;

@@ -8,8 +8,8 @@ use ipp_testharness::client::{Request, h1};
 use ipp_testharness::wait::within;
 
 use crate::support::CHAT;
+use crate::support::configs::{HI, OBSERVED, USAGE};
 use crate::support::rig::{Rig, stock};
-use crate::{HI, OBSERVED, USAGE};
 
 /// Resident memory of a process in KiB.
 fn resident(process: u32) -> Result<u64> {

@@ -8,8 +8,8 @@ use ipp_testharness::client::Request;
 use ipp_testharness::upstream::Protocol::{H1, H2};
 use ipp_testharness::wait::until;
 
-use crate::OBSERVED;
 use crate::support::CHAT;
+use crate::support::configs::OBSERVED;
 use crate::support::rig::{Rig, stock, tag};
 
 const CHAT_JSON: &str = r#"{"model":"llama","choices":[{"message":{"content":"Hi"}}],"usage":{"prompt_tokens":100,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":60}}}"#;

@@ -9,8 +9,8 @@ use ipp_testharness::upstream::Protocol::{H1, H2};
 use ipp_testharness::wait::within;
 
 use crate::support::CHAT;
+use crate::support::configs::{HI, OBSERVED, USAGE};
 use crate::support::rig::{CASE, Rig, Shared, stock, tag};
-use crate::{HI, OBSERVED, USAGE};
 
 static RIG: Shared = Shared::new();
 

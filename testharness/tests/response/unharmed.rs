@@ -7,8 +7,8 @@ use ipp_testharness::client::{Request, h1};
 use ipp_testharness::upstream::Protocol::{H1, H2};
 use ipp_testharness::wait::within;
 
-use crate::OBSERVED;
 use crate::support::CHAT;
+use crate::support::configs::OBSERVED;
 use crate::support::rig::{Rig, Shared, stock, tag};
 
 static RIG: Shared = Shared::new();
