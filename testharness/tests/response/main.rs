@@ -8,6 +8,7 @@ mod endings;
 mod held;
 mod memory;
 mod observed;
+mod prometheus;
 mod streams;
 mod unharmed;
 
