@@ -4,7 +4,9 @@
 #[allow(dead_code, reason = "not every target uses all of it")]
 mod support;
 
+mod access_log;
 mod endings;
+mod first_byte;
 mod held;
 mod memory;
 mod observed;
