@@ -34,18 +34,27 @@ impl Candidate {
 
     /// What is known under this key: `None` too if the value has another type than the key says.
     pub fn get<T: AttributeType + ?Sized>(&self, key: &AttributeKey<T>) -> Option<&T> {
-        let (_, attribute) = self.attributes.iter().find(|(name, _)| *name == key.name())?;
-        T::read(attribute)
+        T::read(self.attribute(key.name())?)
+    }
+
+    /// Whatever is known under this name, of any type.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, attribute)| attribute)
+    }
+
+    /// Writes a value of a type that is only known at run time: what a configuration says.
+    pub fn set_attribute(&mut self, name: impl Into<Cow<'static, str>>, attribute: Attribute) {
+        let name = name.into();
+        let attributes = Rc::make_mut(&mut self.attributes);
+        match attributes.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = attribute,
+            None => attributes.push((name, attribute)),
+        }
     }
 
     /// Writes a value, over what stood under that name before.
     pub fn set<T: AttributeType + ?Sized>(&mut self, key: &AttributeKey<T>, value: impl Into<T::Stored>) {
-        let attribute: Attribute = value.into().into();
-        let attributes = Rc::make_mut(&mut self.attributes);
-        match attributes.iter_mut().find(|(name, _)| *name == key.name()) {
-            Some((_, old)) => *old = attribute,
-            None => attributes.push((key.shared_name(), attribute)),
-        }
+        self.set_attribute(key.shared_name(), value.into().into());
     }
 
     /// [`set`](Candidate::set) as part of an expression.

@@ -135,6 +135,13 @@ impl<'c> Scores<'c> {
         }
     }
 
+    /// Gives a score to everybody who was left out so far.
+    pub fn give_missing(&mut self, score: f64) {
+        for contender in &mut self.0 {
+            contender.raw.get_or_insert(score);
+        }
+    }
+
     pub(crate) fn forget(&mut self) {
         for contender in &mut self.0 {
             contender.raw = None;

@@ -20,6 +20,17 @@ impl<'a> Requested<'a> {
     }
 }
 
+/// Which model the request's session is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session<'a> {
+    /// The request names no session.
+    None,
+    /// It names one that is not known, or not any more.
+    Unknown,
+    /// The model that served the session before.
+    Bound(&'a str),
+}
+
 /// The request, as far as plugins may ask about it.
 pub trait Query {
     /// A top-level string field of the body, unescaped. Only what plugins declared
@@ -29,6 +40,18 @@ pub trait Query {
     /// The model that the client asks for.
     fn model(&self) -> Requested<'_> {
         self.field("model")
+    }
+
+    /// A top-level number of the body; `None` where it is absent or something else.
+    fn number(&self, name: &str) -> Option<f64> {
+        let _ = name;
+        None
+    }
+
+    /// The session that the request header `key` names.
+    fn session(&self, key: &str) -> Session<'_> {
+        let _ = key;
+        Session::None
     }
 }
 

@@ -9,7 +9,7 @@ use crate::builder::SelectorBuilder;
 use crate::candidate::Candidate;
 use crate::contender::{Contender, Survivors};
 use crate::context::{Env, Query};
-use crate::plugin::{Filter, Picker, Scorer};
+use crate::plugin::{Emptied, Filter, Picker, Scorer};
 
 /// A scorer and how much its opinion counts.
 pub(crate) struct Weighted {
@@ -59,6 +59,49 @@ impl Selector {
         fields
     }
 
+    /// The names of the attributes that plugins read, each once: what to bring up to date before a selection.
+    pub fn attributes(&self) -> Vec<&str> {
+        let filters = self.filters.iter().flat_map(|filter| filter.attributes());
+        let scorers = self.scorers.iter().flat_map(|weighted| weighted.scorer.attributes());
+        let mut names: Vec<_> = filters.chain(scorers).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The request headers that name sessions, each once.
+    pub fn session_keys(&self) -> Vec<&str> {
+        let mut keys: Vec<_> =
+            self.scorers.iter().filter_map(|weighted| weighted.scorer.session_key()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Why nobody was left after the filter at `last`.
+    ///
+    /// If somebody would be, were it not for the filters that go by load, then load is the reason: a name that
+    /// is busy must not become a 404. Else it is the first of the others that leaves nobody, wherever the ones
+    /// that go by load stand: a name that does not exist is no matter of load. Runs only when a request fails.
+    fn cause(&self, last: usize, candidates: &[Candidate], query: &dyn Query, env: &mut Env<'_>) -> Emptied {
+        let emptied = || self.filters.iter().map(|filter| filter.emptied(query));
+        let here = emptied().nth(last).unwrap_or(Emptied::Unsuitable);
+        let Some(loaded) = emptied().find(|emptied| matches!(emptied, Emptied::Loaded(_))) else {
+            return here;
+        };
+        let mut survivors = Survivors::all(candidates);
+        for (filter, emptied) in self.filters.iter().zip(emptied()) {
+            if matches!(emptied, Emptied::Loaded(_)) {
+                continue;
+            }
+            filter.filter(query, env, &mut survivors);
+            if survivors.is_empty() {
+                return emptied;
+            }
+        }
+        loaded
+    }
+
     /// Chooses one of `candidates` for the request.
     ///
     /// Filters run in order until one leaves nobody. Then `total = Σ weight · clamp(score)` over the scorers
@@ -103,7 +146,8 @@ impl Selector {
             filter.filter(query, env, &mut survivors);
             observer.filtered(position, survivors.contenders());
             if survivors.is_empty() {
-                return Err(SelectError::AllFiltered { by: position });
+                let cause = self.cause(position, candidates, query, env);
+                return Err(SelectError::AllFiltered { by: position, cause });
             }
         }
         let mut scores = survivors.into_scores();
@@ -148,6 +192,8 @@ pub enum SelectError {
     AllFiltered {
         /// The position of that filter among the filters.
         by: usize,
+        /// What to tell the client.
+        cause: Emptied,
     },
     /// The picker made no choice, or one that does not exist.
     NothingPicked,

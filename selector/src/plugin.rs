@@ -13,6 +13,18 @@ pub trait Filter {
         Vec::new()
     }
 
+    /// Names of the attributes that [`filter`](Filter::filter) reads, so that a caller brings only those up to
+    /// date.
+    fn attributes(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// What it means for the client when this filter has left nobody. The pipeline asks only then.
+    fn emptied(&self, query: &dyn Query) -> Emptied {
+        let _ = query;
+        Emptied::Unsuitable
+    }
+
     /// Removes from `survivors` those that must not serve this request.
     fn filter(&self, query: &dyn Query, env: &mut Env<'_>, survivors: &mut Survivors<'_>);
 }
@@ -27,11 +39,46 @@ pub trait Scorer {
         Vec::new()
     }
 
+    /// Names of the attributes that [`score`](Scorer::score) reads, so that a caller brings only those up to
+    /// date.
+    fn attributes(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The request header by which [`score`](Scorer::score) asks for a [`session`](Query::session).
+    fn session_key(&self) -> Option<&str> {
+        None
+    }
+
     /// Writes a score for each candidate that it has an opinion on. The pipeline clamps and weighs them.
     fn score(&self, query: &dyn Query, env: &mut Env<'_>, scores: &mut Scores<'_>);
 }
 
+/// What an empty set of candidates means for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptied {
+    /// No model suits the request; upstream's one answer to everything is 429.
+    Unsuitable,
+    /// The request names a model or a group that does not exist: 404.
+    Unknown,
+    /// What should name a model is no string: 400.
+    Malformed,
+    /// Models would suit, but all are loaded: 429 or 503, with Retry-After.
+    Loaded(Busy),
+}
+
+/// How a client is told to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy {
+    /// 429 or 503.
+    pub status: u16,
+    /// For the header Retry-After.
+    pub retry_after_seconds: u32,
+}
+
 /// Takes one of the scored.
+///
+/// A picker may keep what it saw of earlier picks; that is then known to one worker only, and to be bounded.
 pub trait Picker {
     /// The type that a configuration names, as in `max-score-picker`.
     fn type_name(&self) -> &'static str;

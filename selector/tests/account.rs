@@ -7,7 +7,7 @@ use ipp_selector::filters::{ModelGroupNameFilter, ModelNameFilter};
 use ipp_selector::scorers::{CostScorer, InflightRequestsScorer};
 use ipp_selector::testing::{Fields, candidates};
 use ipp_selector::{
-    Account, Candidate, CandidateAccount, Contender, Env, IN_FLIGHT, MODEL_GROUPS, Observer, Query,
+    Account, Candidate, CandidateAccount, Contender, Emptied, Env, IN_FLIGHT, MODEL_GROUPS, Observer, Query,
     Requested, Score, Scores, SelectError, Selected, Selector, SplitMix64, TOKEN_PRICES, TokenPrices,
 };
 
@@ -43,7 +43,7 @@ fn it_tells_everything() {
         .filter(Rc::new(ModelGroupNameFilter))
         .scorer(2.0, Rc::new(CostScorer))
         .and_then(|builder| builder.scorer(1.0, Rc::new(odd)))
-        .and_then(|builder| builder.scorer(4.0, Rc::new(InflightRequestsScorer)))
+        .and_then(|builder| builder.scorer(4.0, Rc::new(InflightRequestsScorer::default())))
         .unwrap()
         .build();
 
@@ -83,7 +83,7 @@ fn it_names_the_filter_that_removed_each() {
     observe(&selector, &models, "unknown", &mut account);
     let removed: Vec<_> = account.candidates.iter().map(|line| line.removed_by).collect();
     assert_eq!(removed, [Some(0), Some(1), Some(1)]);
-    assert_eq!(account.outcome, Some(Err(SelectError::AllFiltered { by: 1 })));
+    assert_eq!(account.outcome, Some(Err(SelectError::AllFiltered { by: 1, cause: Emptied::Unknown })));
     assert_eq!(account.selected(), None);
 
     observe(&selector, &[], "b", &mut account);

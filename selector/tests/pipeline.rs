@@ -8,8 +8,8 @@ use ipp_selector::filters::ModelGroupNameFilter;
 use ipp_selector::scorers::{CostScorer, InflightRequestsScorer};
 use ipp_selector::testing::{Fields, candidates};
 use ipp_selector::{
-    Candidate, Contender, Env, Filter, IN_FLIGHT, Query, Requested, Scorer, Scores, SelectError, Selector,
-    SelectorBuilder, SplitMix64, Survivors, TOKEN_PRICES, TokenPrices,
+    Candidate, Contender, Emptied, Env, Filter, IN_FLIGHT, Query, Requested, Scorer, Scores, SelectError,
+    Selector, SelectorBuilder, SplitMix64, Survivors, TOKEN_PRICES, TokenPrices,
 };
 
 /// Scores by name; who is not in the list is left out.
@@ -142,7 +142,10 @@ fn filters_run_in_order_and_stop_at_the_first_that_leaves_nobody() {
         .filter(noting("none", false))
         .filter(noting("never", true))
         .build();
-    assert_eq!(select(&selector, &candidates(["a", "b", "c"]), 0), Err(SelectError::AllFiltered { by: 2 }));
+    assert_eq!(
+        select(&selector, &candidates(["a", "b", "c"]), 0),
+        Err(SelectError::AllFiltered { by: 2, cause: Emptied::Unsuitable })
+    );
     assert_eq!(*calls.borrow(), [("a", 3), ("b", 2), ("none", 1)]);
 }
 
@@ -170,7 +173,7 @@ fn a_pinned_name_is_still_scored() {
     let models = [Candidate::new("a").with(&IN_FLIGHT, 50.0), Candidate::new("b").with(&IN_FLIGHT, 0.0)];
     let selector = builder()
         .filter(Rc::new(ModelGroupNameFilter))
-        .scorer(1.0, Rc::new(InflightRequestsScorer))
+        .scorer(1.0, Rc::new(InflightRequestsScorer::default()))
         .and_then(|builder| builder.scorer(1.0, Rc::new(CostScorer)))
         .unwrap()
         .build();
@@ -183,6 +186,9 @@ fn a_pinned_name_is_still_scored() {
 #[test]
 fn errors_read_as_upstream_has_them() {
     assert_eq!(SelectError::NoCandidates.to_string(), "no candidate models provided");
-    assert_eq!(SelectError::AllFiltered { by: 0 }.to_string(), "no models available after filtering");
+    assert_eq!(
+        SelectError::AllFiltered { by: 0, cause: Emptied::Unsuitable }.to_string(),
+        "no models available after filtering"
+    );
     assert_eq!(SelectError::NothingPicked.to_string(), "model selection returned no result");
 }

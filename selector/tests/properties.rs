@@ -3,15 +3,25 @@
 
 use std::rc::Rc;
 
-use ipp_selector::pickers::{MaxScorePicker, RandomPicker, WeightedRandomPicker};
-use ipp_selector::scorers::{CostScorer, InflightRequestsScorer};
-use ipp_selector::testing::Fields;
+use ipp_selector::filters::{AttributeFilter, Condition, CoolDownFilter, LoadFilter, ModelGroupNameFilter};
+use ipp_selector::pickers::{
+    ExplorationMaxScorePicker, MaxScorePicker, PowerOfTwoPicker, RandomPicker, WeightedRandomPicker,
+    WeightedSplitPicker,
+};
+use ipp_selector::scorers::{
+    AttributeScale, AttributeScorer, AverageLatencyScorer, CostGuard, CostGuardScorer, CostScorer, Decay,
+    ErrorRateScorer, ExpectedWaitScorer, InflightRequestsScorer, SessionAffinityScorer, TtftAware,
+    TtftAwareScorer,
+};
+use ipp_selector::testing::{Fields, Request};
 use ipp_selector::{
-    Account, Candidate, Env, IN_FLIGHT, Picker, Query, Rng, Scorer, Scores, SelectError, Selected, Selector,
-    SplitMix64, Survivors, TOKEN_PRICES, TokenPrices,
+    AVG_TPOT, AVG_TTFT, Account, Busy, CAPACITY, COST_DIGEST, Candidate, Centroid, CostDigest, Env, Figure,
+    Filter, HEALTH, Health, IN_FLIGHT, IN_FLIGHT_TOKENS, MODEL_GROUPS, MaxAge, Missing, Picker, Point, Query,
+    Requested, Rng, Scorer, Scores, SelectError, Selected, Selector, Session, SplitMix64, Survivors,
+    TOKEN_PRICES, TOKENS_PER_SECOND, TTFT_CURVE, TokenPrices, TtftCurve,
 };
 
-const CASES: usize = 3000;
+const CASES: usize = 10_000;
 
 const ODD: [f64; 12] = [
     f64::NAN,
@@ -34,11 +44,75 @@ fn number(rng: &mut dyn Rng) -> f64 {
 }
 
 fn picker(rng: &mut dyn Rng) -> Rc<dyn Picker> {
-    match rng.below(4) {
+    match rng.below(7) {
         0 => Rc::new(MaxScorePicker::default()),
         1 => Rc::new(MaxScorePicker::new(rng.unit()).unwrap()),
         2 => Rc::new(WeightedRandomPicker),
+        3 => Rc::new(PowerOfTwoPicker::new([2, 3, 4][rng.below(3)]).unwrap()),
+        4 => Rc::new(WeightedSplitPicker::new([("m0", 1.0), ("m3", rng.unit())], rng.unit()).unwrap()),
+        5 => Rc::new(ExplorationMaxScorePicker::new(rng.unit(), 5).unwrap()),
         _ => Rc::new(RandomPicker),
+    }
+}
+
+/// A scorer of any type, with any parameters that it takes.
+fn scorer(rng: &mut dyn Rng) -> Rc<dyn Scorer> {
+    let age = [MaxAge::NONE, MaxAge::DEFAULT, MaxAge(1)][rng.below(3)];
+    let decay = Decay { period: rng.unit() * 60.0, weight: rng.unit(), max_idle_probes: None };
+    match rng.below(12) {
+        0 => Rc::new(CostScorer),
+        1 => Rc::new(InflightRequestsScorer::default()),
+        2 => Rc::new(InflightRequestsScorer::by_capacity(rng.unit() + f64::MIN_POSITIVE).unwrap()),
+        3 => {
+            let settings =
+                CostGuard { epsilon: rng.unit(), lambda: rng.unit() * 9.0, ..CostGuard::default() };
+            Rc::new(CostGuardScorer::new(settings).unwrap())
+        }
+        4 => Rc::new(SessionAffinityScorer::new("", (rng.below(2) > 0).then_some(1.0)).unwrap()),
+        5 => Rc::new(AverageLatencyScorer::ttft(decay, age).unwrap()),
+        6 => Rc::new(AverageLatencyScorer::tpot(Decay { max_idle_probes: Some(1.0), ..decay }, age).unwrap()),
+        7 => Rc::new(ExpectedWaitScorer::new(age)),
+        8 => {
+            let settings = TtftAware {
+                exploration_rate: rng.unit(),
+                round_ttft_step: rng.unit() - 0.5,
+                ..TtftAware::default()
+            };
+            let settings =
+                TtftAware { round_ttft_step: settings.round_ttft_step.max(0.0), max_age: age, ..settings };
+            Rc::new(TtftAwareScorer::new(settings).unwrap())
+        }
+        9 => {
+            let scale = AttributeScale {
+                higher_is_better: rng.below(2) > 0,
+                min: (rng.below(2) > 0).then_some(f64::MIN),
+                max: (rng.below(2) > 0).then_some(f64::MAX),
+                missing: [Missing::Best, Missing::Neutral, Missing::Worst][rng.below(3)],
+                max_age: age,
+            };
+            let attributes =
+                ["avg-ttft", "token_prices.input", "ttft-percentile.low", "inflight-requests", "none"];
+            Rc::new(AttributeScorer::new(attributes[rng.below(5)], scale).unwrap())
+        }
+        10 => Rc::new(ErrorRateScorer::new(rng.unit() + 0.1, age).unwrap()),
+        _ => Rc::new(erratic),
+    }
+}
+
+/// A filter of any type.
+fn filter(rng: &mut dyn Rng) -> Rc<dyn Filter> {
+    match rng.below(5) {
+        0 => Rc::new(ModelGroupNameFilter),
+        1 => Rc::new(CoolDownFilter),
+        2 => {
+            let busy = Busy { status: 429, retry_after_seconds: 1 };
+            Rc::new(LoadFilter::new(Some(rng.unit() * 4.0 + 0.1), Some(1.0), busy).unwrap())
+        }
+        3 => {
+            let condition = Condition::AtMost(rng.unit());
+            Rc::new(AttributeFilter::new("avg-tpot", condition, true, rng.below(2) > 0, MaxAge(9)).unwrap())
+        }
+        _ => Rc::new(sieve),
     }
 }
 
@@ -59,8 +133,37 @@ fn models(rng: &mut dyn Rng) -> Vec<Candidate> {
             if rng.below(4) > 0 {
                 model.set(&TOKEN_PRICES, TokenPrices { input: number(rng), output: number(rng) });
             }
-            if rng.below(4) > 0 {
-                model.set(&IN_FLIGHT, number(rng));
+            for key in [&IN_FLIGHT, &IN_FLIGHT_TOKENS, &CAPACITY] {
+                if rng.below(4) > 0 {
+                    model.set(key, number(rng));
+                }
+            }
+            for key in [&AVG_TTFT, &AVG_TPOT, &TOKENS_PER_SECOND] {
+                if rng.below(4) > 0 {
+                    model.set(key, Figure { value: number(rng), at_ns: rng.next_u64() >> rng.below(64) });
+                }
+            }
+            if rng.below(2) > 0 {
+                let [error_rate, requests] = [number(rng), number(rng)];
+                let [cooling_until_ns, at_ns] =
+                    [rng.next_u64() >> rng.below(64), rng.next_u64() >> rng.below(64)];
+                model.set(&HEALTH, Health { error_rate, requests, cooling_until_ns, at_ns });
+            }
+            if rng.below(2) > 0 {
+                let mut point = || Point { in_flight: number(rng), ttft: number(rng) };
+                let (low, high) = (point(), point());
+                let floor = number(rng);
+                let [recent, min_requests] = [rng.below(20) as u32, rng.below(20) as u32];
+                let at_ns = rng.next_u64() >> rng.below(64);
+                model.set(&TTFT_CURVE, TtftCurve { floor, low, high, recent, min_requests, at_ns });
+            }
+            if rng.below(2) > 0 {
+                let mut centroid = || Centroid { mean: number(rng), weight: number(rng) * 500.0 };
+                let centroids = [centroid(), centroid(), centroid()];
+                model.set(&COST_DIGEST, Rc::new(CostDigest::from_centroids(20, centroids)));
+            }
+            if rng.below(2) > 0 {
+                model.set(&MODEL_GROUPS, ["g"]);
             }
             model
         })
@@ -75,15 +178,11 @@ fn any_figures_and_scores_lead_to_a_survivor_and_a_finite_sum() {
         let models = models(&mut rng);
         let mut builder = Selector::builder();
         for _ in 0..rng.below(3) {
-            builder = builder.filter(Rc::new(sieve));
+            builder = builder.filter(filter(&mut rng));
         }
         let mut bound = 0.0;
         for _ in 0..rng.below(4) {
-            let scorer: Rc<dyn Scorer> = match rng.below(3) {
-                0 => Rc::new(CostScorer),
-                1 => Rc::new(InflightRequestsScorer),
-                _ => Rc::new(erratic),
-            };
+            let scorer = scorer(&mut rng);
             let weight = rng.unit() * 10.0 - 2.0;
             bound += weight.abs();
             builder = builder.scorer(weight, scorer).unwrap();
@@ -91,8 +190,14 @@ fn any_figures_and_scores_lead_to_a_survivor_and_a_finite_sum() {
         let selector = builder.picker(picker(&mut rng)).unwrap().build();
 
         let mut account = Account::default();
-        let mut env = Env { now_ns: 0, rng: &mut rng };
-        let outcome = selector.select_observed(&models, &Fields::default(), &mut env, &mut account);
+        let fields =
+            [("model", [Requested::Absent, Requested::Name("auto/g"), Requested::Malformed][rng.below(3)])];
+        let numbers = [("max_tokens", number(&mut rng))];
+        let session = ("x-session-id", [Session::None, Session::Unknown, Session::Bound("m1")][rng.below(3)]);
+        let request = Request { fields: Fields(&fields), numbers: &numbers, session };
+        let now_ns = rng.next_u64() >> rng.below(64);
+        let mut env = Env { now_ns, rng: &mut rng };
+        let outcome = selector.select_observed(&models, &request, &mut env, &mut account);
         let chosen = outcome.map(|selected| selected.index);
         assert_eq!(account.outcome, Some(chosen));
         for line in &account.candidates {
@@ -111,7 +216,7 @@ fn any_figures_and_scores_lead_to_a_survivor_and_a_finite_sum() {
                 assert!(models.is_empty());
                 outcomes[1] += 1;
             }
-            Err(SelectError::AllFiltered { by }) => {
+            Err(SelectError::AllFiltered { by, .. }) => {
                 assert!(
                     account.candidates.iter().all(|line| line.removed_by.is_some_and(|filter| filter <= by))
                 );

@@ -31,14 +31,14 @@ pub struct Bootstrap {
 pub struct Cluster {
     /// The name that routes use.
     pub name: String,
-    /// Where it is.
-    pub address: SocketAddr,
+    /// Where it is; nothing where it has no endpoint at all.
+    pub address: Option<SocketAddr>,
     /// Whether it is spoken to over HTTP/2.
     pub http2: bool,
 }
 
 /// The labels of the filter's metrics.
-pub const STATS_TAGS: [&str; 13] = [
+pub const STATS_TAGS: [&str; 16] = [
     "field",
     "outcome",
     "code",
@@ -49,9 +49,12 @@ pub const STATS_TAGS: [&str; 13] = [
     "result",
     "tenant",
     "served",
-    "reason",
+    "plugin",
+    "status",
     "commit",
     "build_ref",
+    "source",
+    "reason",
 ];
 
 impl Bootstrap {
@@ -109,7 +112,12 @@ pub const LISTENERS_FILE: &str = "listeners.json";
 impl Cluster {
     /// An HTTP/1.1 cluster.
     pub fn new(name: &str, address: SocketAddr) -> Self {
-        Self { name: name.to_owned(), address, http2: false }
+        Self { name: name.to_owned(), address: Some(address), http2: false }
+    }
+
+    /// A cluster without an endpoint.
+    pub fn empty(name: &str) -> Self {
+        Self { name: name.to_owned(), address: None, http2: false }
     }
 
     /// Spoken to over HTTP/2.
@@ -120,7 +128,8 @@ impl Cluster {
     }
 
     fn document(&self) -> Value {
-        let endpoint = json!({"endpoint": {"address": address(self.address)}});
+        let endpoint = |known| json!({"endpoint": {"address": address(known)}});
+        let endpoints: Vec<Value> = self.address.into_iter().map(endpoint).collect();
         let protocol = match self.http2 {
             true => json!({"http2_protocol_options": {"allow_connect": true}}),
             false => json!({"http_protocol_options": {"enable_trailers": true}}),
@@ -129,7 +138,7 @@ impl Cluster {
             "name": self.name,
             "type": "STATIC",
             "connect_timeout": "5s",
-            "load_assignment": {"cluster_name": self.name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+            "load_assignment": {"cluster_name": self.name, "endpoints": [{"lb_endpoints": endpoints}]},
             "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
                 "explicit_http_config": protocol,

@@ -11,4 +11,5 @@ pub mod guest;
 pub mod host;
 pub mod native;
 pub mod prometheus;
+#[cfg(feature = "wasm")]
 pub mod wasm;

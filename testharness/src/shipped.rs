@@ -15,6 +15,10 @@ const MODULE: &str = "filename: /etc/envoy/ipp.wasm";
 /// indented deeper.
 const CONFIG: &str = "value: |\n";
 
+/// The first line of the processor's filter, and of the filter behind it.
+const FILTER: &str = "          - name: ipp\n";
+const ROUTER: &str = "          - name: envoy.filters.http.router\n";
+
 /// The text of a shipped configuration.
 #[derive(Clone, Debug)]
 pub struct Shipped {
@@ -44,6 +48,12 @@ impl Shipped {
         Ok(Self { text: self.text.replace(MODULE, &format!("filename: {path}")), ..self })
     }
 
+    /// With the file at `path` in place of `/etc/envoy/NAME`.
+    pub fn file(self, name: &str, path: &Path) -> Result<Self> {
+        let path = serde_json::to_string(path)?;
+        self.replace(&format!("path: /etc/envoy/{name}"), &format!("path: {path}"))
+    }
+
     /// With `to` in place of the socket address `host:port`.
     pub fn address(self, host: &str, port: u16, to: SocketAddr) -> Result<Self> {
         let written =
@@ -55,6 +65,17 @@ impl Shipped {
     pub fn on_loopback(self, listen: SocketAddr) -> Result<Self> {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         self.address("127.0.0.1", 9901, free)?.address("0.0.0.0", 8080, listen)
+    }
+
+    /// With these lines in place of the processor's own in `http_filters`.
+    pub fn filter(mut self, lines: &str) -> Result<Self> {
+        let found =
+            |text: &str| self.text.find(text).with_context(|| format!("no {text:?} in envoy/{}", self.name));
+        let (start, end) = (found(FILTER)?, found(ROUTER)?);
+        let indent = " ".repeat(FILTER.len() - FILTER.trim_start().len());
+        let new: String = lines.lines().map(|line| format!("{indent}{line}\n")).collect();
+        self.text.replace_range(start..end, &new);
+        Ok(self)
     }
 
     /// With another PayloadProcessorConfig in the filter.

@@ -97,7 +97,7 @@ mod tests {
     fn tiers_run_in_their_own_order() {
         assert_eq!(
             names(&[], true),
-            ["fmt", "lint", "unit", "module", "harness", "envoy", "replay", "image", "docs"]
+            ["fmt", "lint", "unit", "module", "harness", "envoy", "attach", "replay", "image", "docs"]
         );
         assert_eq!(names(&[Tier::Docs, Tier::Fmt], true), ["fmt", "docs"]);
     }

@@ -22,7 +22,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     (
         "test",
         "[--no-envoy] [TIER...]",
-        "run the test tiers: fmt lint unit module harness envoy replay image docs",
+        "run the test tiers: fmt lint unit module harness envoy attach replay image docs",
     ),
     ("module", "[--package NAME]", "build the module for Envoy: target/ipp/ipp.wasm"),
     (

@@ -172,12 +172,18 @@ fn start(workspace: &Workspace, program: &str, profile: &str, arguments: &[OsStr
     );
 
     eprintln!("building {program} ...");
-    let built = harness(workspace, "build", program, profile).status();
+    // Neither the demo nor the benchmark runs a module itself: minutes less to compile.
+    let lean = |verb| {
+        let mut command = harness(workspace, verb, program, profile);
+        command.arg("--no-default-features");
+        command
+    };
+    let built = lean("build").status();
     if !built.is_ok_and(|status| status.success()) {
         return Err(Stop::new(format!("{program} did not build; cargo's words are above")));
     }
     // Built already, so a quiet run: from here on the screen is the program's.
-    let mut command = harness(workspace, "run", program, profile);
+    let mut command = lean("run");
     // The user's own folder, or `--config FILE` would mean another file.
     if let Ok(here) = std::env::current_dir() {
         command.arg("--manifest-path").arg(workspace.root.join("Cargo.toml")).current_dir(here);

@@ -1,5 +1,6 @@
 //! The project's chores, started as `cargo xtask COMMAND`.
 
+mod attach;
 mod check;
 mod commands;
 mod console;
@@ -8,6 +9,7 @@ mod envoy;
 mod launch;
 mod module;
 mod process;
+mod python;
 mod stop;
 mod toolchain;
 mod workspace;

@@ -29,9 +29,8 @@ pub enum OnStall {
 
 /// How long a gate waits unless the configuration says otherwise.
 pub const DEFAULT_GATE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The bounds of that, as they are written and as they are.
-pub(crate) const GATE_TIMEOUTS: [(&str, Duration); 2] =
-    [("100ms", Duration::from_millis(100)), ("1h", Duration::from_secs(3600))];
+/// The bounds of that.
+pub(crate) const GATE_TIMEOUTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(3600)];
 
 /// Something about the attachment that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

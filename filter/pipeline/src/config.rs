@@ -5,10 +5,12 @@ mod duration;
 mod error;
 mod load;
 mod nearest;
+mod picked;
 mod profiles;
 mod view;
 
-pub(crate) use document::scalars;
+pub(crate) use document::{Node, parse, scalars};
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{BuildInfo, DEFAULT_CONFIG, load};
+pub(crate) use picked::picked;
 pub use view::{Invalid, Object, View};

@@ -12,4 +12,8 @@ pub trait Env {
     fn add(&mut self, metric: MetricId, by: u64);
     /// Records a value in a histogram.
     fn record(&mut self, metric: MetricId, value: u64);
+    /// Adds to a gauge, or takes from it: at once, and for all workers.
+    fn shift(&mut self, gauge: MetricId, by: i64);
+    /// What a gauge is at now, over all workers.
+    fn gauge(&mut self, gauge: MetricId) -> u64;
 }

@@ -19,6 +19,7 @@ pub mod plugin;
 mod plugins;
 mod reject;
 pub mod response;
+pub mod source;
 mod state;
 
 pub use attachment::{DEFAULT_GATE_TIMEOUT, OnStall, Role, Trouble};

@@ -10,14 +10,15 @@ use crate::observation::{Account, Observation};
 use crate::options::{Options, TooLarge};
 use crate::payload::{Members, Wanted};
 use crate::plugin::{
-    HeaderEdit, ProfilePicker, Request, RequestPlugin, ResponseBodyPlugin, ResponseEventsPlugin,
+    HeaderEdit, Hold, ProfilePicker, Request, RequestPlugin, ResponseBodyPlugin, ResponseEventsPlugin,
     ResponseHeadersPlugin, Splice, Unreadable,
 };
 use crate::reject::{CODES, OTHER, Rejection, Reply};
+use crate::source::Polled;
 use crate::state::State;
 use std::rc::Rc;
 
-/// A compiled configuration. Immutable: requests borrow it.
+/// A compiled configuration. Immutable: requests borrow it. What its plugins know from sources changes between them.
 pub struct Pipeline {
     pub(crate) wanted: Wanted,
     pub(crate) response_wanted: Wanted,
@@ -28,6 +29,7 @@ pub struct Pipeline {
     pub(crate) options: Options,
     pub(crate) observation: Option<Observation>,
     pub(crate) parts: Parts,
+    pub(crate) sources: Vec<Polled>,
 }
 
 /// A plugin where it stands, with the histogram of its durations.
@@ -199,6 +201,7 @@ pub struct Routed {
     pub(crate) state: State,
     /// What is accounted for when it has ended; nothing where nothing is observed.
     pub(crate) account: Option<Box<Account>>,
+    holds: Vec<Hold>,
 }
 
 impl Pipeline {
@@ -249,22 +252,40 @@ impl Pipeline {
         held.members.finish()?;
 
         let mut request = Request::new(&held.head, &held.members, env);
-        run(&mut request, &self.parts.pre)?;
-        let index = self.parts.picker.pick(&mut request, &self.parts.names)?;
-        let Some(profile) = self.parts.profiles.get(index) else {
-            return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
-        };
-        run(&mut request, &profile.request)?;
+        let index = self.run(&mut request).inspect_err(|_| request.give_back())?;
         request.count(self.core.success);
         let account = self.observation.as_ref().map(|observation| observation.begin(&mut request, index));
 
-        let (headers, body, state) = request.finish(|field| self.wanted.name(field).to_owned());
+        let (headers, body, state, holds) = request.finish(|field| self.wanted.name(field).to_owned());
         let content_length = (held.content_length.is_some() && !body.is_empty()).then(|| {
             body.iter().fold(held.members.len(), |length, splice| {
                 length.saturating_sub(splice.range.len()).saturating_add(splice.bytes.len())
             })
         });
-        Ok(Forward { headers, body, content_length, routed: Routed { profile: Some(index), state, account } })
+        Ok(Forward {
+            headers,
+            body,
+            content_length,
+            routed: Routed { profile: Some(index), state, account, holds },
+        })
+    }
+
+    /// All plugins of a request, in their order; the index of the profile that was picked.
+    fn run(&self, request: &mut Request<'_>) -> Result<usize, Rejection> {
+        run(request, &self.parts.pre)?;
+        let index = self.parts.picker.pick(request, &self.parts.names)?;
+        let Some(profile) = self.parts.profiles.get(index) else {
+            return Err(Rejection::internal("failed to pick a profile: there is none of that index"));
+        };
+        run(request, &profile.request)?;
+        Ok(index)
+    }
+
+    /// A request that went on is over: what it held of gauges is given back. More calls do nothing.
+    pub fn finish(&self, routed: &mut Routed, env: &mut dyn Env) {
+        for hold in routed.holds.drain(..) {
+            env.shift(hold.gauge, hold.amount.saturating_neg());
+        }
     }
 
     /// Counts how a request ended. Once for each request.
@@ -325,6 +346,11 @@ impl Pipeline {
     /// The names behind the response headers of edits.
     pub fn response_header_names(&self) -> &HeaderTable {
         &self.response_headers
+    }
+
+    /// The documents that have to be fetched while this configuration is in force.
+    pub fn sources(&self) -> &[Polled] {
+        &self.sources
     }
 
     /// What the section `proxyWasm` says.

@@ -10,12 +10,13 @@ pub use body::FullResponse;
 pub use build::{Build, Params};
 pub(crate) use events::Fate;
 pub use events::StreamEvent;
+pub(crate) use request::{Fields, Hold};
 pub use request::{HeaderEdit, Request, Splice};
 pub use response::Response;
 
 use crate::config::Invalid;
 use crate::reject::Rejection;
-use ipp_selector::{Filter, Picker, Scorer, Selector};
+use ipp_selector::{Candidate, Filter, Picker, Scorer, Selector};
 use std::rc::Rc;
 
 /// Acts on a request whose body was read: looks at fields and headers, sets headers, edits fields.
@@ -40,6 +41,15 @@ pub trait ProfilePicker {
     /// # Errors
     /// Why not; it becomes a configuration error.
     fn accepts(&self, profiles: usize) -> Result<(), String> {
+        let _ = profiles;
+        Ok(())
+    }
+
+    /// Whether these are profiles that the picker can work with: whether all that it names are there.
+    ///
+    /// # Errors
+    /// As for [`accepts`](ProfilePicker::accepts).
+    fn accepts_names(&self, profiles: &[String]) -> Result<(), String> {
         let _ = profiles;
         Ok(())
     }
@@ -109,6 +119,12 @@ pub trait ModelSelector {
     ) -> Result<Rc<dyn RequestPlugin>, String>;
 }
 
+/// Brings the models that a model selector may choose.
+pub trait DataSource {
+    /// The models, with what the configuration says of them.
+    fn models(&self) -> &[Candidate];
+}
+
 /// The roles that one instance plays; most play one.
 #[derive(Clone, Default)]
 pub struct Plugin {
@@ -121,6 +137,8 @@ pub struct Plugin {
     pub(crate) filter: Option<Rc<dyn Filter>>,
     pub(crate) scorer: Option<Rc<dyn Scorer>>,
     pub(crate) picker: Option<Rc<dyn Picker>>,
+    pub(crate) data_source: Option<Rc<dyn DataSource>>,
+    pub(crate) extractor: bool,
 }
 
 impl Plugin {
@@ -187,6 +205,20 @@ impl Plugin {
     #[must_use]
     pub fn scorer(mut self, plugin: impl Scorer + 'static) -> Self {
         self.scorer = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a data source.
+    #[must_use]
+    pub fn data_source(mut self, plugin: impl DataSource + 'static) -> Self {
+        self.data_source = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of an extractor of the data layer. What it extracts is counted by the model selector itself.
+    #[must_use]
+    pub fn extractor(mut self) -> Self {
+        self.extractor = true;
         self
     }
 

@@ -1,11 +1,30 @@
 //! The plugin types that come with the stock module, one file each.
 
+mod attribute_filter;
+mod attribute_scorer;
 mod base_model_to_header;
 mod body_field_to_header;
+mod by_field_filter;
+mod cost_scorer;
+mod exploration_max_score_picker;
+mod inflight_requests_scorer;
+mod load_filter;
+mod max_score_picker;
+mod model_config_datasource;
+mod model_group_name_filter;
+mod model_name_filter;
 mod model_name_to_header;
+mod model_selector;
+mod parameter;
+mod power_of_two_picker;
+mod random_picker;
+mod request_metadata_extractor;
 mod response_field_to_header;
+mod rules_profile_picker;
 mod single_profile_picker;
 mod stream_usage;
+mod weighted_random_picker;
+mod weighted_split_picker;
 
 pub(crate) use single_profile_picker::SingleProfilePicker;
 
@@ -17,7 +36,25 @@ pub fn stock() -> Registry {
         .with(body_field_to_header::TYPE)
         .with(base_model_to_header::TYPE)
         .with(SingleProfilePicker::TYPE)
-        .with(stream_usage::TYPE)
+        .with(rules_profile_picker::TYPE)
+        .with(model_selector::TYPE)
+        .with(model_config_datasource::TYPE)
+        .with(request_metadata_extractor::TYPE)
+        .with(model_group_name_filter::TYPE)
+        .with(by_field_filter::TYPE)
+        .with(model_name_filter::TYPE)
+        .with(attribute_filter::TYPE)
+        .with(load_filter::TYPE)
+        .with(cost_scorer::TYPE)
+        .with(inflight_requests_scorer::TYPE)
+        .with(attribute_scorer::TYPE)
+        .with(max_score_picker::TYPE)
+        .with(random_picker::TYPE)
+        .with(weighted_random_picker::TYPE)
+        .with(exploration_max_score_picker::TYPE)
+        .with(power_of_two_picker::TYPE)
+        .with(weighted_split_picker::TYPE)
         .with(model_name_to_header::TYPE)
         .with(response_field_to_header::TYPE)
+        .with(stream_usage::TYPE)
 }

@@ -14,6 +14,8 @@ pub struct Rejection {
     pub message: Cow<'static, str>,
     /// The body field that is at fault, as OpenAI names it.
     pub param: Option<&'static str>,
+    /// After how many seconds to try again: the header Retry-After.
+    pub retry_after_seconds: Option<u32>,
 }
 
 /// The codes that the filter itself gives. A plugin may declare more.
@@ -42,13 +44,20 @@ pub(crate) const OTHER: &str = "other";
 impl Rejection {
     /// A refusal with a status, a code and a message.
     pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), param: None }
+        Self { status, code, message: message.into(), param: None, retry_after_seconds: None }
     }
 
     /// Names the body field that is at fault.
     #[must_use]
     pub fn param(mut self, field: &'static str) -> Self {
         self.param = Some(field);
+        self
+    }
+
+    /// Says after how many seconds to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
         self
     }
 
@@ -112,6 +121,8 @@ pub struct Reply {
     pub status: u16,
     /// Its headers, apart from content-length.
     pub headers: Vec<(&'static str, &'static str)>,
+    /// The value of one more header, Retry-After.
+    pub retry_after_seconds: Option<u32>,
     /// Its body.
     pub body: String,
 }
@@ -142,6 +153,7 @@ fn open_ai(rejection: &Rejection) -> Reply {
     Reply {
         status: rejection.status,
         headers: vec![("content-type", "application/json")],
+        retry_after_seconds: rejection.retry_after_seconds,
         body: body.to_string(),
     }
 }
@@ -166,6 +178,7 @@ fn upstream(rejection: &Rejection) -> Reply {
     Reply {
         status: rejection.status,
         headers: Vec::new(),
+        retry_after_seconds: rejection.retry_after_seconds,
         body: format!("inference error: {code} - {stage}{}", rejection.message),
     }
 }

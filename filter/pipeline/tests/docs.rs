@@ -21,10 +21,10 @@ mod alias_to_header;
 use ipp_pipeline::config::{BuildInfo, load};
 use ipp_pipeline::{Entered, Env, MetricId, Progress, stock};
 
-use ipp_pipeline::DEFAULT_MAX_BYTES;
 use ipp_pipeline::config::DEFAULT_CONFIG;
 use ipp_pipeline::payload::{MAX_DEPTH, MAX_KEY_BYTES, MAX_MEMBERS, MAX_VALUE_BYTES};
 use ipp_pipeline::plugin::Registry;
+use ipp_pipeline::{DEFAULT_MAX_BYTES, Pipeline, source};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -203,6 +203,24 @@ fn the_options_table_has_every_option_and_no_other() {
     }
 }
 
+/// The built-in configuration with a source, which has metrics and a code of its own.
+fn with_a_source() -> Pipeline {
+    let source = "- type: base-model-to-header\n  parameters: {source: {cluster: kube-api}}\n";
+    pipeline(&DEFAULT_CONFIG.replace("- type: base-model-to-header\n", source))
+}
+
+#[test]
+fn the_table_of_a_source_has_every_key_and_no_other() {
+    let keys: BTreeSet<String> = source::KEYS.map(str::to_owned).into();
+    let page = read("docs/configuration.md");
+    assert_eq!(first_cells(&page, "| key |"), keys);
+    let seconds =
+        [source::DEFAULT_INTERVAL, source::DEFAULT_TIMEOUT].map(|time| format!("| `{}s` |", time.as_secs()));
+    for default in seconds.iter().chain([&format!("| {} |", source::DEFAULT_SOURCE_BYTES)]) {
+        assert!(page.contains(default), "{default}");
+    }
+}
+
 /// The code behind the label of a metric, or whatever else it has.
 fn label<'a>(name: &'a str, label: &str) -> Option<&'a str> {
     let (_, rest) = name.split_once(&format!("{label}=.="))?;
@@ -211,7 +229,7 @@ fn label<'a>(name: &'a str, label: &str) -> Option<&'a str> {
 
 #[test]
 fn the_table_of_errors_has_every_code_and_no_other() {
-    let pipeline = pipeline("");
+    let pipeline = with_a_source();
     let names = pipeline.metrics().all().iter().map(|metric| metric.name.as_str());
     let codes: BTreeSet<String> = names
         .filter(|name| name.ends_with(";.;ipp_rejections_total"))
@@ -239,11 +257,13 @@ proxyWasm:
 
 #[test]
 fn the_tables_of_metrics_have_every_name_label_and_outcome() {
-    let pipeline = pipeline(ALL_METRICS);
+    let pipelines = [with_a_source(), pipeline(ALL_METRICS)];
+    let metrics = || pipelines.iter().flat_map(|pipeline| pipeline.metrics().all());
     let page = read("docs/metrics.md");
     let tags = "- {tag_name: ";
-    let (mut names, mut labels, mut outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for metric in pipeline.metrics().all() {
+    let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
+    let mut outcomes = BTreeSet::new();
+    for metric in metrics() {
         let mut parts: Vec<&str> = metric.name.split(";.;").collect();
         names.insert(parts.pop().unwrap().to_owned());
         labels.extend(parts.iter().map(|part| part.split_once("=.=").unwrap().0.to_owned()));
@@ -251,13 +271,14 @@ fn the_tables_of_metrics_have_every_name_label_and_outcome() {
     }
     assert_eq!(first_cells(&page, "| name |"), names);
     assert_eq!(first_cells(&page, "| `outcome` |"), outcomes);
-    let of = |name: &str| -> BTreeSet<String> {
-        let all = pipeline.metrics().all().iter();
+    let of = |metric: &str, name: &str| -> BTreeSet<String> {
+        let all = metrics().filter(|known| known.name.ends_with(metric));
         all.filter_map(|metric| label(&metric.name, name).map(str::to_owned)).collect()
     };
+    assert_eq!(first_cells(&page, "| `reason` |"), of("ipp_source_fetch_failures_total", "reason"));
     let responses = read("docs/responses.md");
-    assert_eq!(first_cells(&responses, "| `result` |"), of("result"));
-    assert_eq!(first_cells(&responses, "| `reason` |"), of("reason"));
+    assert_eq!(first_cells(&responses, "| `result` |"), of("ipp_responses_total", "result"));
+    assert_eq!(first_cells(&responses, "| `reason` |"), of("ipp_usage_unobserved_total", "reason"));
     let tagged = page.split(tags).skip(1).map(|rest| rest.split(',').next().unwrap().to_owned());
     assert_eq!(tagged.collect::<BTreeSet<_>>(), labels);
     // The shipped bootstrap may know more labels than the default configuration has.
@@ -284,7 +305,7 @@ fn limits_are_those_of_the_code() {
     }
     let sum = DEFAULT_MAX_BYTES + (1 << 20);
     assert!(page.contains(&format!("{sum}            =   {DEFAULT_MAX_BYTES}  +            1048576")));
-    for file in ["envoy/multi-pool.yaml", "envoy/minimal.yaml", "envoy/gate.yaml"] {
+    for file in ["envoy/multi-pool.yaml", "envoy/minimal.yaml", "envoy/gate.yaml", "envoy/live-models.yaml"] {
         assert!(read(file).contains(&format!("request_body_buffer_limit: {sum}\n")), "{file}");
     }
 }
@@ -360,6 +381,10 @@ impl Env for Still {
     }
     fn add(&mut self, _: MetricId, _: u64) {}
     fn record(&mut self, _: MetricId, _: u64) {}
+    fn shift(&mut self, _: MetricId, _: i64) {}
+    fn gauge(&mut self, _: MetricId) -> u64 {
+        0
+    }
 }
 
 const CONFIG: &str = "

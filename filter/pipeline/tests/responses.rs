@@ -108,8 +108,8 @@ fn pass(
         passed.pieces.push(out.len());
         passed.body.extend(out);
     }
-    passed.finished = pipeline.finish(&mut routed, Some(answer), details, &mut env);
-    assert_eq!(pipeline.finish(&mut routed, None, details, &mut env), None, "accounted for twice");
+    passed.finished = pipeline.account_for(&mut routed, Some(answer), details, &mut env);
+    assert_eq!(pipeline.account_for(&mut routed, None, details, &mut env), None, "accounted for twice");
     let all = pipeline.metrics().all().iter().zip(env.counts);
     passed.metrics = all.map(|(metric, count)| (metric.name.clone(), count)).collect();
     passed
@@ -227,7 +227,7 @@ const SELECT: PluginType = PluginType {
     example: "",
     build: |_, _| {
         fn select(request: &mut Request<'_>) -> Result<(), Rejection> {
-            request.state().put(SelectedModel("chosen".to_owned()));
+            request.state().put(SelectedModel("chosen".into()));
             Ok(())
         }
         Ok(Plugin::new().request(select))
@@ -545,11 +545,11 @@ fn every_ending_is_accounted_for_once() {
         let mut routed = post(&pipeline, &[], "{}").routed;
         let answer =
             pipeline.respond(&routed, [(&b":status"[..], &b"503"[..])].into_iter(), true, &mut env).answer;
-        let finished = pipeline.finish(&mut routed, Some(answer), details, &mut env).unwrap();
+        let finished = pipeline.account_for(&mut routed, Some(answer), details, &mut env).unwrap();
         assert_eq!((finished.outcome, finished.status), (Outcome::Unanswered, None));
     }
     let mut routed = post(&pipeline, &[], "{}").routed;
-    let left = pipeline.finish(&mut routed, None, b"downstream_remote_disconnect", &mut env).unwrap();
+    let left = pipeline.account_for(&mut routed, None, b"downstream_remote_disconnect", &mut env).unwrap();
     assert_eq!(left.outcome, Outcome::Aborted);
 }
 

@@ -45,6 +45,20 @@ impl Active {
         apply::reply(rejection.code, &reply);
     }
 
+    /// Adds to a counter.
+    pub(crate) fn add(&self, metric: MetricId, by: u64) {
+        if let Some(id) = self.metric(metric) {
+            host::add(id, by).ok();
+        }
+    }
+
+    /// Records a value in a histogram, or sets a gauge.
+    pub(crate) fn record(&self, metric: MetricId, value: u64) {
+        if let Some(id) = self.metric(metric) {
+            host::record(id, value).ok();
+        }
+    }
+
     fn metric(&self, metric: MetricId) -> Option<u32> {
         self.metrics.get(metric.index()).copied().flatten()
     }
@@ -79,14 +93,20 @@ impl Env for HostEnv<'_> {
     }
 
     fn add(&mut self, metric: MetricId, by: u64) {
-        if let Some(id) = self.0.metric(metric) {
-            host::add(id, by).ok();
-        }
+        self.0.add(metric, by);
     }
 
     fn record(&mut self, metric: MetricId, value: u64) {
-        if let Some(id) = self.0.metric(metric) {
-            host::record(id, value).ok();
+        self.0.record(metric, value);
+    }
+
+    fn shift(&mut self, gauge: MetricId, by: i64) {
+        if let Some(id) = self.0.metric(gauge) {
+            host::shift(id, by).ok();
         }
+    }
+
+    fn gauge(&mut self, gauge: MetricId) -> u64 {
+        self.0.metric(gauge).and_then(|id| host::metric(id).ok()).unwrap_or(0)
     }
 }

@@ -83,7 +83,10 @@ pub(crate) fn body(splices: &[Splice]) -> Result<(), Refused> {
 /// Sends a reply. `code` becomes the response code details of the access log.
 pub(crate) fn reply(code: &str, reply: &Reply) {
     let details = format!("ipp_{code}");
-    if let Err(refused) = host::reply(reply.status, &details, &reply.headers, reply.body.as_bytes()) {
+    let seconds = reply.retry_after_seconds.map(|seconds| seconds.to_string());
+    let mut headers = reply.headers.clone();
+    headers.extend(seconds.as_deref().map(|seconds| ("retry-after", seconds)));
+    if let Err(refused) = host::reply(reply.status, &details, &headers, reply.body.as_bytes()) {
         log::warn!("the host refused a local reply (status {})", refused.0);
     }
 }

@@ -4,6 +4,8 @@
 //! panic takes the worker's VM down. Here every status comes back as a value.
 
 use crate::pairs::Pairs;
+use proxy_wasm::hostcalls;
+use std::time::Duration;
 
 /// The host refused a call; the number is the ABI's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,7 @@ pub(crate) enum Map {
     Request = 0,
     RequestTrailers = 1,
     Response = 2,
+    CalloutResponse = 6,
 }
 
 /// Which bytes are meant.
@@ -26,6 +29,7 @@ pub(crate) enum Map {
 pub(crate) enum Buffer {
     RequestBody = 0,
     ResponseBody = 1,
+    CalloutResponseBody = 4,
     PluginConfiguration = 7,
 }
 
@@ -69,6 +73,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
+    fn proxy_get_metric(id: u32, value: *mut u64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_header_map_size(map: u32, size: *mut usize) -> u32;
@@ -80,6 +85,20 @@ unsafe extern "C" {
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        cas: u32,
+    ) -> u32;
 }
 
 fn check(status: u32) -> Result<()> {
@@ -158,11 +177,23 @@ pub(crate) fn define_metric(kind: Kind, name: &str) -> Result<u32> {
     Ok(id)
 }
 
-/// Adds to a counter or gauge.
+/// Adds to a counter.
 pub(crate) fn add(metric: u32, by: u64) -> Result<()> {
-    let by = i64::try_from(by).unwrap_or(i64::MAX);
+    shift(metric, i64::try_from(by).unwrap_or(i64::MAX))
+}
+
+/// Adds to a gauge, or takes from it: one atomic operation for all workers.
+pub(crate) fn shift(metric: u32, by: i64) -> Result<()> {
     // SAFETY: no memory is shared.
     check(unsafe { proxy_increment_metric(metric, by) })
+}
+
+/// The value of a counter or gauge, over all workers.
+pub(crate) fn metric(metric: u32) -> Result<u64> {
+    let mut value = 0;
+    // SAFETY: the pointer is to a local that outlives the call.
+    check(unsafe { proxy_get_metric(metric, &mut value) })?;
+    Ok(value)
 }
 
 /// Records a value in a histogram, or sets a gauge.
@@ -228,16 +259,44 @@ pub(crate) fn continue_request() -> Result<()> {
     check(unsafe { proxy_continue_stream(0) })
 }
 
-/// Sets how often this root context ticks; 0 is never.
-pub(crate) fn set_tick_period(milliseconds: u32) -> Result<()> {
-    // SAFETY: no memory is shared.
-    check(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
-}
-
 /// Nanoseconds since the Unix epoch; 0 if the host has no clock.
 pub(crate) fn now_ns() -> u64 {
     let mut time = 0;
     // SAFETY: the pointer is to a local that outlives the call.
     let status = unsafe { proxy_get_current_time_nanoseconds(&mut time) };
     if status == 0 { time } else { 0 }
+}
+
+/// Sets the time between this root context's ticks; zero stops them.
+pub(crate) fn set_tick_period(period: Duration) -> Result<()> {
+    let period = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: no memory is shared.
+    check(unsafe { proxy_set_tick_period_milliseconds(period) })
+}
+
+/// A number for [`write_shared`] that no value has: only a value that is not there yet is written. The host compares
+/// the number of a value that exists, and does not look at it where there is none.
+pub(crate) const NOT_THERE: u32 = u32::MAX;
+
+/// A value that all VMs with this VM's id share, and the number of its state.
+pub(crate) fn shared(key: &str) -> Result<(Vec<u8>, u32)> {
+    let (mut data, mut size, mut cas) = (std::ptr::null_mut(), 0, 0);
+    // SAFETY: the slice and the locals outlive the call.
+    check(unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), &mut data, &mut size, &mut cas) })?;
+    Ok((owned(data, size), cas))
+}
+
+/// Writes such a value, if its state has that number; 0 stands for any.
+pub(crate) fn write_shared(key: &str, value: &[u8], cas: u32) -> Result<()> {
+    // SAFETY: both slices outlive the call, which copies them.
+    check(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })
+}
+
+/// Sends a request without a body to a cluster, and gives the number that its answer will have. The answer comes to
+/// the root context.
+pub(crate) fn call(cluster: &str, headers: Vec<(&str, &str)>, timeout: Duration) -> Result<u32> {
+    // By the SDK, which would panic on an answer to a call that it does not know. Envoy gives no other status than
+    // those that it expects here.
+    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout)
+        .map_err(|status| Refused(status as u32))
 }

@@ -2,6 +2,7 @@
 
 mod active;
 mod apply;
+mod fetch;
 mod gate;
 mod host;
 #[doc(hidden)]
@@ -12,6 +13,7 @@ mod response;
 mod role;
 mod root;
 mod stream;
+mod tick;
 mod waiting;
 mod watch;
 
@@ -41,9 +43,9 @@ static CALLBACKS: [u8; LIST.len()] = match LIST.as_bytes().first_chunk() {
 };
 
 const LIST: &str = "proxy_on_context_create proxy_on_configure proxy_on_delete proxy_on_request_headers \
-                    proxy_on_request_body proxy_on_request_trailers proxy_on_response_headers \
-                    proxy_on_tick proxy_on_queue_ready \
-                    proxy_on_response_body proxy_on_response_trailers proxy_on_log";
+                    proxy_on_request_body proxy_on_request_trailers proxy_on_response_headers proxy_on_tick \
+                    proxy_on_queue_ready proxy_on_http_call_response proxy_on_response_body proxy_on_response_trailers \
+                    proxy_on_log";
 
 /// Registers the filter with the host. Called once for each VM, by [`export!`].
 #[doc(hidden)]

@@ -114,7 +114,7 @@ pub(crate) fn finish(active: &Active, routed: &mut Routed, answer: Option<Answer
         return;
     }
     let details = host::property("response\0code_details").unwrap_or_default();
-    let finished = pipeline.finish(routed, answer, &details, &mut active.env());
+    let finished = pipeline.account_for(routed, answer, &details, &mut active.env());
     if let Some(finished) = finished
         && logging
         && pipeline.options().responses.access_log

@@ -46,6 +46,11 @@ impl Duty {
         }
     }
 
+    /// Whether requests are decided about here.
+    pub(crate) fn runs_plugins(&self) -> bool {
+        !matches!(self, Self::Gate(_))
+    }
+
     /// How often it wants to be told of the time.
     pub(crate) fn tick_period(&self) -> Option<Duration> {
         match self {

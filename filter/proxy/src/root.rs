@@ -1,8 +1,10 @@
 //! One configuration of the filter: compiled when Envoy hands it over, shared by the streams that it serves.
 
 use crate::active::Active;
+use crate::fetch::Poller;
 use crate::host::{self, Buffer};
 use crate::role::Duty;
+use crate::tick::Ticker;
 use ipp_pipeline::config::{self, BuildInfo};
 use ipp_pipeline::plugin::Registry;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -32,25 +34,29 @@ pub(crate) fn set_registry(registry: fn() -> Registry) {
 pub(crate) struct Root {
     id: u32,
     duty: Option<Duty>,
+    poller: Option<Poller>,
+    ticker: Ticker,
 }
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, duty: None }
+        Self { id, duty: None, poller: None, ticker: Ticker::default() }
     }
 
-    /// Ticks as often as the shortest need of all that wants to be told of the time.
-    fn set_tick_period(&self) {
-        let periods = [self.duty.as_ref().and_then(Duty::tick_period)];
-        let shortest = periods.into_iter().flatten().min().unwrap_or_default();
-        let milliseconds = u32::try_from(shortest.as_millis()).unwrap_or(u32::MAX);
-        if let Err(refused) = host::set_tick_period(milliseconds) {
-            log::warn!("the host refused a tick period (status {})", refused.0);
-        }
+    /// Sees to it that the next tick comes when it is needed.
+    fn arm(&mut self) {
+        let duty = self.duty.as_ref().and_then(Duty::tick_period);
+        self.ticker.arm([duty, self.poller.as_ref().map(Poller::period)]);
     }
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
+        if let Some(poller) = &mut self.poller {
+            poller.answer(token, headers, body);
+        }
+    }
+}
 
 impl RootContext for Root {
     /// False makes Envoy refuse the configuration and keep the one it has.
@@ -75,17 +81,22 @@ impl RootContext for Root {
             }
         };
         match config::load(&text, &REGISTRY.get()(), INFO) {
-            Ok(pipeline) => match Duty::new(Rc::new(Active::new(pipeline)), self.id) {
-                Ok(duty) => {
-                    self.duty = Some(duty);
-                    self.set_tick_period();
-                    true
+            Ok(pipeline) => {
+                let active = Rc::new(Active::new(pipeline));
+                match Duty::new(Rc::clone(&active), self.id) {
+                    Ok(duty) => {
+                        // A gate runs no plugin, so that nothing needs its sources.
+                        self.poller = duty.runs_plugins().then(|| Poller::new(&active)).flatten();
+                        self.duty = Some(duty);
+                        self.arm();
+                        true
+                    }
+                    Err(refused) => {
+                        log::error!("configuration refused: the host gives no queue (status {})", refused.0);
+                        false
+                    }
                 }
-                Err(refused) => {
-                    log::error!("configuration refused: the host gives no queue (status {})", refused.0);
-                    false
-                }
-            },
+            }
             Err(errors) => {
                 log::error!("configuration refused: {errors}");
                 false
@@ -105,7 +116,10 @@ impl RootContext for Root {
         if let Some(duty) = &self.duty {
             duty.tick();
         }
-        self.set_tick_period();
+        if let Some(poller) = &mut self.poller {
+            poller.tick();
+        }
+        self.arm();
     }
 
     fn on_queue_ready(&mut self, queue: u32) {

@@ -82,13 +82,14 @@ impl Stream {
     /// The body is complete: decides, and applies the decision.
     fn decide(&mut self, held: Box<Held>) -> Action {
         let result = self.active.pipeline.decide(held, &mut self.active.env());
-        let forward = match result {
+        let mut forward = match result {
             Ok(forward) => forward,
             Err(rejection) => return self.reject(&rejection),
         };
         if let Err(refused) = self.outlet.forward(&self.active.pipeline, &forward) {
             // Some of the decision may be in force and some not; what is half decided must not go on.
             log::warn!("the host refused an edit of the request (status {})", refused.0);
+            self.active.pipeline.finish(&mut forward.routed, &mut self.active.env());
             return self.reject(&Rejection::internal("the request could not be edited"));
         }
         self.active.pipeline.count_ending(Ending::Processed, &mut self.active.env());
@@ -208,6 +209,7 @@ impl Drop for Stream {
             // Nothing is left to be accounted for, unless the host did not ask for the log.
             Phase::Released { routed, answer } => {
                 response::finish(&self.active, routed, answer.take(), false);
+                self.active.pipeline.finish(routed, &mut self.active.env());
             }
             Phase::New | Phase::Reading { .. } | Phase::Replied => {}
         }

@@ -5,7 +5,7 @@ use crate::candidate::Candidate;
 use crate::contender::Survivors;
 use crate::context::{Env, Query, Requested};
 use crate::parameter::ParameterError;
-use crate::plugin::Filter;
+use crate::plugin::{Emptied, Filter};
 
 /// Upstream's `by-field-filter`: keeps those whose name, or whose string attribute `byField`, is exactly
 /// what the top-level body field `fieldName` says.
@@ -45,11 +45,24 @@ impl Filter for ByFieldFilter {
         vec![&self.field]
     }
 
+    fn emptied(&self, query: &dyn Query) -> Emptied {
+        named(query.field(&self.field))
+    }
+
     fn filter(&self, query: &dyn Query, _env: &mut Env<'_>, survivors: &mut Survivors<'_>) {
         match &self.by {
             Some(key) => keep_equal(query.field(&self.field), survivors, |candidate| candidate.get(key)),
             None => keep_equal(query.field(&self.field), survivors, |candidate| Some(candidate.name())),
         }
+    }
+}
+
+/// What it means that nobody is what the request says.
+pub(super) fn named(requested: Requested<'_>) -> Emptied {
+    match requested {
+        Requested::Absent => Emptied::Unsuitable,
+        Requested::Name(_) => Emptied::Unknown,
+        Requested::Malformed => Emptied::Malformed,
     }
 }
 

@@ -1,9 +1,10 @@
 //! `model-group-name-filter`: `auto`, a group of models, or one model by name.
 
+use super::by_field::named;
 use crate::attribute::MODEL_GROUPS;
 use crate::contender::Survivors;
 use crate::context::{Env, Query, Requested};
-use crate::plugin::Filter;
+use crate::plugin::{Emptied, Filter};
 
 /// Upstream's `model-group-name-filter`, by the request's `model`:
 ///
@@ -31,6 +32,14 @@ impl Filter for ModelGroupNameFilter {
 
     fn body_fields(&self) -> Vec<&str> {
         vec!["model"]
+    }
+
+    fn attributes(&self) -> Vec<&str> {
+        vec![MODEL_GROUPS.name()]
+    }
+
+    fn emptied(&self, query: &dyn Query) -> Emptied {
+        named(query.model())
     }
 
     fn filter(&self, query: &dyn Query, _env: &mut Env<'_>, survivors: &mut Survivors<'_>) {

@@ -1,9 +1,9 @@
 //! `model-name-filter`: the request's `model` names the one that may serve.
 
-use super::by_field::keep_equal;
+use super::by_field::{keep_equal, named};
 use crate::contender::Survivors;
 use crate::context::{Env, Query};
-use crate::plugin::Filter;
+use crate::plugin::{Emptied, Filter};
 
 /// Upstream's `model-name-filter`: [`ByFieldFilter`](super::ByFieldFilter) with `fieldName: model`, no
 /// parameters.
@@ -24,6 +24,10 @@ impl Filter for ModelNameFilter {
 
     fn body_fields(&self) -> Vec<&str> {
         vec!["model"]
+    }
+
+    fn emptied(&self, query: &dyn Query) -> Emptied {
+        named(query.model())
     }
 
     fn filter(&self, query: &dyn Query, _env: &mut Env<'_>, survivors: &mut Survivors<'_>) {

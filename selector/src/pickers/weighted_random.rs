@@ -1,6 +1,6 @@
 //! `weighted-random-picker`: chance in proportion to the totals.
 
-use super::RandomPicker;
+use super::draw::draw;
 use crate::contender::Contender;
 use crate::context::{Env, Query};
 use crate::plugin::Picker;
@@ -22,31 +22,8 @@ impl Picker for WeightedRandomPicker {
         Self::TYPE
     }
 
-    fn pick(&self, query: &dyn Query, env: &mut Env<'_>, contenders: &[Contender<'_>]) -> Option<usize> {
-        let highest = contenders.iter().map(Contender::total).fold(0.0, f64::max);
-        if highest <= 0.0 {
-            return RandomPicker.pick(query, env, contenders);
-        }
-        // Relative to the highest, so that the sum is finite however large the weights of the scorers are.
-        let share = |contender: &Contender<'_>| match contender.total() {
-            total if total == highest => 1.0,
-            total if total > 0.0 => total / highest,
-            _ => 0.0,
-        };
-        let mut left = contenders.iter().map(share).sum::<f64>() * env.rng.unit();
-        let mut chosen = None;
-        for (position, contender) in contenders.iter().enumerate() {
-            let share = share(contender);
-            if share > 0.0 {
-                // Rounding may leave a rest behind the last one: then it is the last one.
-                chosen = Some(position);
-                if left < share {
-                    break;
-                }
-                left -= share;
-            }
-        }
-        chosen
+    fn pick(&self, _query: &dyn Query, env: &mut Env<'_>, contenders: &[Contender<'_>]) -> Option<usize> {
+        draw(env, contenders, Contender::total)
     }
 }
 

@@ -23,6 +23,10 @@ impl Scorer for CostScorer {
         Self::TYPE
     }
 
+    fn attributes(&self) -> Vec<&str> {
+        vec![TOKEN_PRICES.name()]
+    }
+
     fn score(&self, _query: &dyn Query, _env: &mut Env<'_>, scores: &mut Scores<'_>) {
         if scores.len() == 1 {
             return scores.set(0, 0.5);

@@ -50,10 +50,12 @@ pub struct Filter {
     pub hold_headers: bool,
     /// Host calls and callbacks that Envoy keeps from the module, as if it did not have them.
     pub withheld: Vec<&'static str>,
+    /// Variables of the VM's environment with their values.
+    pub environment: Vec<(String, String)>,
 }
 
 /// What a module may be allowed: all that one of this workspace imports and exports.
-const CAPABILITIES: [&str; 35] = [
+const CAPABILITIES: [&str; 39] = [
     "_initialize",
     "_start",
     "malloc",
@@ -67,6 +69,7 @@ const CAPABILITIES: [&str; 35] = [
     "proxy_on_response_headers",
     "proxy_on_tick",
     "proxy_on_queue_ready",
+    "proxy_on_http_call_response",
     "proxy_log",
     "proxy_get_current_time_nanoseconds",
     "proxy_get_header_map_pairs",
@@ -84,6 +87,9 @@ const CAPABILITIES: [&str; 35] = [
     "proxy_continue_stream",
     "proxy_send_local_response",
     "proxy_set_tick_period_milliseconds",
+    "proxy_get_shared_data",
+    "proxy_set_shared_data",
+    "proxy_http_call",
     "proxy_define_metric",
     "proxy_increment_metric",
     "proxy_record_metric",
@@ -106,6 +112,7 @@ impl Filter {
             vm_id,
             hold_headers: true,
             withheld: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -155,6 +162,13 @@ impl Filter {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    /// With one more variable in the environment of its VM.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -227,6 +241,11 @@ impl Filter {
             OnFailure::LegacyOpen => ("fail_open", json!(true)),
         };
         document["config"][field] = value;
+        if !self.environment.is_empty() {
+            let variables: Value =
+                self.environment.iter().cloned().map(|(name, value)| (name, json!(value))).collect();
+            document["config"]["vm_config"]["environment_variables"] = json!({"key_values": variables});
+        }
         document
     }
 }

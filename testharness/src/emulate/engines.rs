@@ -1,6 +1,4 @@
-//! The engines `native` and `wasm`: a whole recording, run without Envoy.
-
-use std::path::Path;
+//! A whole recording, run without Envoy: what the engines `native` and `wasm` have in common, and the first of them.
 
 use ipp_pipeline::plugin::Registry;
 
@@ -8,7 +6,6 @@ use super::driver::{Filter, Launch, Proxy, Settings, VmSpec};
 use super::guest::Guest;
 use super::host::Plugin;
 use super::native::Native;
-use super::wasm::{self, Compiled};
 use crate::recording::document::parse;
 use crate::recording::{EngineKind, Plan, Recording, with_role};
 use crate::replay::engine::{Engine, EngineError, Ran, Role};
@@ -27,11 +24,6 @@ pub struct NativeEngine {
     registry: fn() -> Registry,
 }
 
-/// Runs recordings with a compiled module.
-pub struct WasmEngine {
-    compiled: Compiled,
-}
-
 impl NativeEngine {
     /// With the plugin types of the stock module.
     pub fn stock() -> Self {
@@ -41,17 +33,6 @@ impl NativeEngine {
     /// With these plugin types.
     pub fn new(registry: fn() -> Registry) -> Self {
         Self { registry }
-    }
-}
-
-impl WasmEngine {
-    /// With that module. Compiling takes seconds the first time; what it gives is kept.
-    ///
-    /// # Errors
-    /// The module cannot be read, compiled or linked.
-    pub fn load(module: &Path) -> Result<Self, EngineError> {
-        let compiled = Compiled::load(module, wasm::cache().as_deref()).map_err(EngineError)?;
-        Ok(Self { compiled })
     }
 }
 
@@ -69,22 +50,7 @@ impl Engine for NativeEngine {
     }
 }
 
-impl Engine for WasmEngine {
-    fn kind(&self) -> EngineKind {
-        EngineKind::Wasm
-    }
-
-    fn run(&self, recording: &Recording, role: Role) -> Result<Ran, EngineError> {
-        let compiled = self.compiled.clone();
-        let seed = recording.seed.unwrap_or_default();
-        let launch: Launch = Box::new(move |handle| {
-            compiled.start(handle, seed).map(|guest| Box::new(guest) as Box<dyn Guest>)
-        });
-        run(recording, role, launch)
-    }
-}
-
-fn run(recording: &Recording, role: Role, launch: Launch) -> Result<Ran, EngineError> {
+pub(super) fn run(recording: &Recording, role: Role, launch: Launch) -> Result<Ran, EngineError> {
     let callouts = recording.callouts.clone();
     let mut settings = Settings::new(recording.start(), recording.routing.clone(), callouts);
     // What the filter itself reads at most, and one read more, so that it is the filter that refuses (section 1.4).

@@ -1,5 +1,7 @@
 //! A guest that is a compiled module, in wasmtime. The only file that knows a wasm runtime.
 
+pub mod engine;
+
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! The engines that this build has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::emulate::engines::{NativeEngine, WasmEngine};
+use crate::emulate::engines::NativeEngine;
 use crate::recording::EngineKind;
 
 use super::engine::{Engine, EngineError};
@@ -21,9 +21,19 @@ const ENVOY: &str = "IPP_ENVOY";
 pub fn engine(kind: EngineKind, options: &Replay) -> Result<Box<dyn Engine>, EngineError> {
     Ok(match kind {
         EngineKind::Native => Box::new(NativeEngine::stock()),
-        EngineKind::Wasm => Box::new(WasmEngine::load(&module(options)?)?),
+        EngineKind::Wasm => wasm(&module(options)?)?,
         EngineKind::Envoy => Box::new(EnvoyEngine::new(&envoy()?, &module(options)?)?),
     })
+}
+
+#[cfg(feature = "wasm")]
+fn wasm(module: &Path) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(Box::new(crate::emulate::wasm::engine::WasmEngine::load(module)?))
+}
+
+#[cfg(not(feature = "wasm"))]
+fn wasm(_: &Path) -> Result<Box<dyn Engine>, EngineError> {
+    Err(EngineError("this program was built without the cargo feature `wasm`".to_owned()))
 }
 
 fn module(options: &Replay) -> Result<PathBuf, EngineError> {

@@ -1,6 +1,7 @@
 //! The module in a real Envoy: one function for each point that has to hold there.
 
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "not every target uses all of it")]
 mod support;
 
 mod aborts;
@@ -12,10 +13,13 @@ mod custom_module;
 mod demo;
 mod hostile;
 mod metrics;
+mod readme;
 mod refusals;
 mod render;
 mod routing;
+mod selection;
 mod shipped;
+mod shipped_dynamic;
 mod side_by_side;
 mod spoofing;
 

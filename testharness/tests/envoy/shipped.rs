@@ -42,7 +42,7 @@ async fn run(file: &str, hosts: &[&str]) -> Result<Running> {
 
 #[tokio::test]
 async fn all_pass_envoys_validation() -> Result<()> {
-    for file in ["multi-pool.yaml", "minimal.yaml", "gate.yaml"] {
+    for file in ["multi-pool.yaml", "minimal.yaml", "gate.yaml", "live-models.yaml"] {
         let shipped = Shipped::load(file)?.module(&artifacts::module())?;
         Envoy::validate_yaml(&artifacts::envoy(), shipped.text()).await?;
     }
@@ -166,5 +166,41 @@ async fn multi_pool_labels_its_metrics_and_logs_what_it_decided() -> Result<()> 
         until(&format!("{parts:?} in the access log"), found).await?;
     }
     running.envoy.assert_healthy().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_models_follows_the_config_maps() -> Result<()> {
+    let log = Log::new();
+    let map = |base: &str| {
+        let data = serde_json::json!({"baseModel": base, "adapters": "- sql-lora"});
+        let labels = serde_json::json!({"inference.llm-d.ai/ipp-managed": "true"});
+        let item = serde_json::json!({"metadata": {"namespace": "llm", "name": "qwen", "labels": labels}, "data": data});
+        serde_json::json!({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {}, "items": [item]})
+    };
+    let proxy = Upstream::start("kubectl proxy", &Log::new(), move |request| {
+        let path = "/api/v1/namespaces/llm/configmaps?labelSelector=inference.llm-d.ai%2Fipp-managed%3Dtrue";
+        let right = request.path == path && request.header("host").as_deref() == Some("localhost");
+        if right { Answer::json(200, &map(QWEN)) } else { Answer::status(403) }
+    })?;
+    let mut shipped =
+        Shipped::load("live-models.yaml")?.module(&artifacts::module())?.on_loopback(ANY_PORT)?;
+    shipped = shipped.address("kube-proxy.llm.svc.cluster.local", 8001, proxy.address())?;
+    let mut servers = Vec::new();
+    for host in ["qwen.models.internal", "default.models.internal"] {
+        let server = Upstream::start(host, &log, |_| Answer::status(200))?;
+        shipped = shipped.address(host, 8000, server.address())?;
+        servers.push(server);
+    }
+    let launch = Launch { binary: artifacts::envoy(), concurrency: 2 };
+    let envoy = Envoy::start_yaml(&launch, shipped.text()).await?;
+    let address = envoy.address("llm").await?;
+    until("the models", async || {
+        Ok((fetch(H1, address, &Request::post(CHAT, body(100))).await?.status == 200).then_some(()))
+    })
+    .await?;
+    let arrived = log.all();
+    assert!(arrived.iter().all(|arrived| arrived.upstream == "qwen.models.internal"), "{arrived:?}");
+    envoy.assert_healthy().await;
     Ok(())
 }

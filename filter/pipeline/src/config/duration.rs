@@ -58,16 +58,27 @@ fn digits(text: &str) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
+/// As [`parse`] reads it, with one unit, to the millisecond.
+fn write(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match [(3_600_000, "h"), (60_000, "m"), (1000, "s")]
+        .iter()
+        .find(|(unit, _)| millis > 0 && millis.checked_rem(*unit) == Some(0))
+    {
+        Some((unit, name)) => format!("{}{name}", millis.checked_div(*unit).unwrap_or_default()),
+        None => format!("{millis}ms"),
+    }
+}
+
 impl View<'_> {
-    /// A duration from `low` to `high`, both with how they are written.
+    /// A duration from `low` to `high`.
     ///
     /// # Errors
     /// It is something else.
-    pub fn duration(&self, low: (&str, Duration), high: (&str, Duration)) -> Result<Duration, Invalid> {
-        self.string_or_none()
-            .and_then(parse)
-            .filter(|duration| (low.1..=high.1).contains(duration))
-            .ok_or_else(|| self.expected(&format!("a duration such as 30s, from {} to {}", low.0, high.0)))
+    pub fn duration(&self, low: Duration, high: Duration) -> Result<Duration, Invalid> {
+        self.string_or_none().and_then(parse).filter(|found| (low..=high).contains(found)).ok_or_else(|| {
+            self.expected(&format!("a duration such as 30s, from {} to {}", write(low), write(high)))
+        })
     }
 }
 
@@ -109,6 +120,13 @@ mod tests {
             "1\u{b5}",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for text in ["30s", "2m", "250ms", "1h", "0ms"] {
+            assert_eq!(parse(text).map(write).as_deref(), Some(text));
         }
     }
 }

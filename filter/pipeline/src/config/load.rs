@@ -13,6 +13,8 @@ use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Parts, Pipeline};
 use crate::plugin::{Build, Plugin, Registry};
+use crate::source::Polled;
+use ipp_selector::Candidate;
 
 /// What an empty configuration means, as in the Go service.
 pub const DEFAULT_CONFIG: &str = "\
@@ -40,31 +42,19 @@ const UPSTREAM_TYPES: &[&str] = &[
     "auto-group-model-name-filter",
     "avg-tpot-scorer",
     "avg-ttft-scorer",
-    "by-field-filter",
-    "cost-scorer",
     "costguard",
     "expected-wait-scorer",
-    "exploration-max-score-picker",
-    "inflight-requests-scorer",
     "kv-cache-collector",
     "load-aware-ttft-scorer",
-    "max-score-picker",
     "median-ttft-scorer",
-    "model-config-datasource",
     "model-cost-extractor",
-    "model-group-name-filter",
-    "model-name-filter",
-    "model-selector",
     "queue-ttft-scorer",
-    "random-picker",
-    "request-metadata-extractor",
     "router-metrics-collector",
     "running-requests-scorer",
     "scoring-debug-headers",
     "session-affinity",
     "ttft-aware-scorer",
     "ttft-percentile-extractor",
-    "weighted-random-picker",
 ];
 
 /// Envoy hands over a configuration of another type than a string as it is encoded.
@@ -97,10 +87,13 @@ pub(super) struct Declared {
     pub(super) response_headers: HeaderTable,
     pub(super) metrics: Metrics,
     pub(super) rejection_codes: Vec<&'static str>,
+    pub(super) sources: Vec<Polled>,
+    pub(super) models: Vec<Candidate>,
 }
 
 impl Declared {
-    pub(super) fn build(&mut self) -> Build<'_> {
+    /// For the instance of that name.
+    pub(super) fn build<'a>(&'a mut self, instance: &'a str) -> Build<'a> {
         Build {
             wanted: &mut self.wanted,
             response_wanted: &mut self.response_wanted,
@@ -108,6 +101,9 @@ impl Declared {
             response_headers: &mut self.response_headers,
             metrics: &mut self.metrics,
             rejection_codes: &mut self.rejection_codes,
+            sources: &mut self.sources,
+            instance,
+            models: &self.models,
         }
     }
 }
@@ -185,6 +181,7 @@ fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipe
         options,
         observation,
         parts,
+        sources: declared.sources,
     })
 }
 
@@ -247,7 +244,7 @@ fn plugin(
                 Some(parameters) => parameters.object(&known),
                 None => Ok(Object::empty(view)),
             };
-            parameters.and_then(|parameters| (plugin_type.build)(&parameters, &mut declared.build()))
+            parameters.and_then(|parameters| (plugin_type.build)(&parameters, &mut declared.build(name)))
         }
         None => Err(unknown_type(&kind, kind_name, registry)),
     };
@@ -263,8 +260,11 @@ fn unknown_type(view: &View<'_>, name: &str, registry: &Registry) -> Invalid {
              out, or register a type of that name in a module of your own; this module has {list}"
         ));
     }
-    view.invalid(format!(
-        "{name:?} is not registered, expected one of {list}{}",
-        hint(name, known.iter().copied())
-    ))
+    // The list is long: it is for whoever cannot be told what he meant.
+    match hint(name, known.iter().copied()) {
+        near if near.is_empty() => {
+            view.invalid(format!("{name:?} is not registered, expected one of {list}"))
+        }
+        near => view.invalid(format!("{name:?} is not registered{near}")),
+    }
 }

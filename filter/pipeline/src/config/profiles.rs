@@ -7,7 +7,7 @@ use crate::metrics::MetricKind;
 use crate::pipeline::{FullBody, Installed, Parts, Profile, ResponseChain};
 use crate::plugin::{Plugin, ProfilePicker, RequestPlugin};
 use crate::plugins::SingleProfilePicker;
-use ipp_selector::{BuildError, Selector, SelectorBuilder};
+use ipp_selector::{BuildError, Candidate, Selector, SelectorBuilder};
 use std::rc::Rc;
 
 /// Resolves references to the plugins that were built.
@@ -38,11 +38,13 @@ impl<'a> Resolver<'a> {
         let post = self
             .section(document, "postProcessing")
             .map(|references| self.response_plugins(&references, "post-processor: it acts on no responses"));
+        self.data_layer(document);
         let post_reads_bodies = post.as_ref().is_ok_and(|post| !post.bodies.is_empty());
         let profiles = self.profiles(document, post_reads_bodies);
-        self.data_layer(document);
-        let count = profiles.as_ref().map_or(0, Vec::len);
-        let picker = self.profile_picker(document, count);
+        let names = profiles
+            .as_ref()
+            .map(|profiles| profiles.iter().map(|profile| profile.name.clone()).collect::<Vec<String>>());
+        let picker = self.profile_picker(document, names.as_deref().ok());
         let (profiles, picker) = (profiles?, picker?);
         Ok(Parts {
             names: profiles.iter().map(|profile| profile.name.clone()).collect(),
@@ -224,7 +226,9 @@ impl<'a> Resolver<'a> {
         if !complete {
             return chain;
         }
-        match model_selector.request_plugin(selector.build(), &mut self.declared.build()) {
+        match model_selector
+            .request_plugin(selector.build(), &mut self.declared.build(&reference.instance.name))
+        {
             Ok(plugin) => chain.insert(position, self.install(reference.instance, "request", &plugin)),
             Err(message) => drop(reference.view.invalid(message)),
         }
@@ -236,8 +240,13 @@ impl<'a> Resolver<'a> {
     fn profile_picker(
         &self,
         document: &Object<'_>,
-        profiles: usize,
+        names: Option<&[String]>,
     ) -> Result<Rc<dyn ProfilePicker>, Invalid> {
+        let profiles = names.map_or(0, <[String]>::len);
+        // Which names there are is only known if all profiles are fine.
+        let accepts = |picker: &Rc<dyn ProfilePicker>| {
+            picker.accepts(profiles).and_then(|()| names.map_or(Ok(()), |names| picker.accepts_names(names)))
+        };
         let section = document.get("profilePicker");
         let named = section.as_ref().and_then(|section| {
             let object = section.object(&["pluginRef", "weight"]).ok()?;
@@ -248,7 +257,7 @@ impl<'a> Resolver<'a> {
             let plugin = reference.instance.plugin.as_ref().ok_or(Invalid)?;
             let picker =
                 plugin.profile_picker.as_ref().ok_or_else(|| reference.misplaced("a ProfilePicker"))?;
-            picker.accepts(profiles).map_err(|message| section.invalid(message))?;
+            accepts(picker).map_err(|message| section.invalid(message))?;
             return Ok(Rc::clone(picker));
         }
         let pickers: Vec<_> = self
@@ -258,10 +267,12 @@ impl<'a> Resolver<'a> {
             .collect();
         match pickers.as_slice() {
             [(_, picker)] => {
-                picker.accepts(profiles).map_err(|message| document.invalid(message))?;
+                accepts(picker).map_err(|message| document.invalid(message))?;
                 Ok(Rc::clone(picker))
             }
             [] if profiles <= 1 => Ok(Rc::new(SingleProfilePicker)),
+            // Perhaps it is a picker that could not be built, which was reported.
+            [] if self.instances.iter().any(|instance| instance.plugin.is_none()) => Err(Invalid),
             [] => Err(document.invalid(format!(
                 "{profiles} profiles need a profile picker: add a plugin that is one, and profilePicker: {{pluginRef: NAME}}"
             ))),
@@ -275,17 +286,34 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// No plugin type of this module has a role here yet, so that every reference is an error that says so.
-    fn data_layer(&self, document: &Object<'_>) {
+    /// The models of all data sources; before the profiles, whose selectors choose among them.
+    fn data_layer(&mut self, document: &Object<'_>) {
         let Some(section) = document.get("datalayer") else { return };
         let Ok(object) = section.object(&["collectors", "extractors", "datasources"]) else { return };
         for (list, role) in
             [("collectors", "a Collector"), ("extractors", "an Extractor"), ("datasources", "a DataSource")]
         {
             for reference in self.references(object.get(list)).unwrap_or_default() {
-                if reference.instance.plugin.is_some() {
-                    reference.misplaced(role);
+                match &reference.instance.plugin {
+                    None => {}
+                    Some(Plugin { extractor: true, .. }) if list == "extractors" => {}
+                    Some(Plugin { data_source: Some(source), .. }) if list == "datasources" => {
+                        self.add_models(&reference, source.models());
+                    }
+                    Some(_) => drop(reference.misplaced(role)),
                 }
+            }
+        }
+    }
+
+    fn add_models(&mut self, reference: &Reference<'_, '_>, models: &[Candidate]) {
+        for model in models {
+            if self.declared.models.iter().any(|known| known.name() == model.name()) {
+                reference
+                    .view
+                    .invalid(format!("another data source has the model {:?} already", model.name()));
+            } else {
+                self.declared.models.push(model.clone());
             }
         }
     }

@@ -4,6 +4,8 @@ use crate::config::{Invalid, Object, View};
 use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
 use crate::payload::{FieldId, Wanted};
+use crate::source::{Format, Live, Polled, Source};
+use ipp_selector::Candidate;
 
 /// The parameters of an instance; its keys are those that its type declares.
 pub type Params<'a> = Object<'a>;
@@ -34,6 +36,10 @@ pub struct Build<'a> {
     pub(crate) response_headers: &'a mut HeaderTable,
     pub(crate) metrics: &'a mut Metrics,
     pub(crate) rejection_codes: &'a mut Vec<&'static str>,
+    pub(crate) sources: &'a mut Vec<Polled>,
+    /// The name of the instance that is built.
+    pub(crate) instance: &'a str,
+    pub(crate) models: &'a [Candidate],
 }
 
 impl Build<'_> {
@@ -92,14 +98,41 @@ impl Build<'_> {
         self.response_headers.edits(name)
     }
 
+    /// The models of the data sources, in their order. Known while profiles are put together, which is after all
+    /// plugins were built: for [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
+    pub fn models(&self) -> &[Candidate] {
+        self.models
+    }
+
     /// Declares a counter. Label values have to come from the configuration.
     ///
     /// # Errors
     /// A label value that cannot be told from the syntax of metric names.
     pub fn counter(&mut self, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+        self.metric(MetricKind::Counter, name, labels)
+    }
+
+    /// Declares a gauge, as [`counter`](Build::counter) does a counter. One atomic number for the whole process:
+    /// all workers change and read it, and it outlives this configuration.
+    ///
+    /// # Errors
+    /// As for a counter.
+    pub fn gauge(&mut self, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+        self.metric(MetricKind::Gauge, name, labels)
+    }
+
+    /// Declares a histogram, as [`counter`](Build::counter) does a counter.
+    ///
+    /// # Errors
+    /// As for a counter.
+    pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
+        self.metric(MetricKind::Histogram, name, labels)
+    }
+
+    fn metric(&mut self, kind: MetricKind, name: &str, labels: &[(&str, &str)]) -> Result<MetricId, String> {
         match labels.iter().find(|(_, value)| !is_label_value(value)) {
             Some((_, value)) => Err(format!("{value:?} cannot be a metric label")),
-            None => Ok(self.metrics.define(MetricKind::Counter, name, labels)),
+            None => Ok(self.metrics.define(kind, name, labels)),
         }
     }
 
@@ -107,5 +140,32 @@ impl Build<'_> {
     /// that is not declared is counted as `other`.
     pub fn rejection_code(&mut self, code: &'static str) {
         self.rejection_codes.push(code);
+    }
+
+    /// Declares a document that is fetched while the filter runs, from the `source` that stands at `view`. A plugin
+    /// with several names each of them by a `part`; the plugin's name and that are the label of its metrics.
+    ///
+    /// # Errors
+    /// What is wrong with the source, or the part's name is none for a label or taken.
+    pub fn source<F: Format + 'static>(
+        &mut self,
+        view: &View<'_>,
+        part: Option<&str>,
+        format: F,
+    ) -> Result<Live<F::Document>, Invalid> {
+        let source = Source::read(view)?;
+        let name = match part {
+            Some(part) => format!("{}/{part}", self.instance),
+            None => self.instance.to_owned(),
+        };
+        if !is_label_value(&name) {
+            return Err(view.invalid(format!("{name:?} cannot be a metric label")));
+        }
+        if self.sources.iter().any(|known| known.name() == name) {
+            return Err(view.invalid(format!("there is a source of the name {name:?} already")));
+        }
+        let (polled, live) = Polled::new(name, source, format, self.metrics);
+        self.sources.push(polled);
+        Ok(live)
     }
 }

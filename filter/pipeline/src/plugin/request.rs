@@ -15,6 +15,39 @@ pub struct Request<'a> {
     env: &'a mut dyn Env,
     state: State,
     edits: Edits,
+    holds: Vec<Hold>,
+}
+
+/// So much of a gauge belongs to one request, until it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) gauge: MetricId,
+    pub(crate) amount: i64,
+}
+
+/// The fields of a body, without the rest of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'r> {
+    members: &'r Members,
+    edits: &'r Edits,
+}
+
+impl<'r> Fields<'r> {
+    /// The current value of a body field.
+    pub(crate) fn get(self, field: FieldId) -> Value<'r> {
+        match self.edits.fields.iter().find(|(edited, _)| *edited == field) {
+            Some((_, Edited::Text(text))) => Value::String(text),
+            Some((_, Edited::Json(json))) => match json.as_bytes().first() {
+                Some(b'{') => Value::Object,
+                Some(b'[') => Value::Array,
+                Some(b't') => Value::Bool(true),
+                Some(b'f') => Value::Bool(false),
+                Some(b'n') => Value::Null,
+                _ => Value::Number(json),
+            },
+            None => self.members.value(field),
+        }
+    }
 }
 
 /// What the plugins changed, the last change of a name winning.
@@ -53,7 +86,7 @@ pub struct Splice {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(head: &'a Head, members: &'a Members, env: &'a mut dyn Env) -> Self {
-        Self { head, members, env, state: State::default(), edits: Edits::default() }
+        Self { head, members, env, state: State::default(), edits: Edits::default(), holds: Vec::new() }
     }
 
     /// The method, as it was sent.
@@ -78,17 +111,36 @@ impl<'a> Request<'a> {
 
     /// The current value of a body field.
     pub fn field(&self, field: FieldId) -> Value<'_> {
-        match self.edits.fields.iter().find(|(edited, _)| *edited == field) {
-            Some((_, Edited::Text(text))) => Value::String(text),
-            Some((_, Edited::Json(json))) => match json.as_bytes().first() {
-                Some(b'{') => Value::Object,
-                Some(b'[') => Value::Array,
-                Some(b't') => Value::Bool(true),
-                Some(b'f') => Value::Bool(false),
-                Some(b'n') => Value::Null,
-                _ => Value::Number(json),
-            },
-            None => self.members.value(field),
+        Fields { members: self.members, edits: &self.edits }.get(field)
+    }
+
+    /// How many bytes of the body a field's value takes as it was sent; 0 if it is absent.
+    pub fn field_bytes(&self, field: FieldId) -> usize {
+        self.members.spans(field).iter().map(ExactSizeIterator::len).fold(0, usize::saturating_add)
+    }
+
+    /// How many bytes the body has.
+    pub fn body_bytes(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The fields beside the world, for what needs both at once.
+    pub(crate) fn split(&mut self) -> (Fields<'_>, &mut dyn Env) {
+        (Fields { members: self.members, edits: &self.edits }, self.env)
+    }
+
+    /// Adds to a gauge at once, and takes it back when the request is over, however it ends: rejected by a later
+    /// plugin, answered, timed out, reset, gone.
+    pub fn hold(&mut self, gauge: MetricId, amount: u32) {
+        let hold = Hold { gauge, amount: i64::from(amount) };
+        self.env.shift(hold.gauge, hold.amount);
+        self.holds.push(hold);
+    }
+
+    /// Takes back what was added to gauges: the request does not go on.
+    pub(crate) fn give_back(&mut self) {
+        for hold in self.holds.drain(..) {
+            self.env.shift(hold.gauge, hold.amount.saturating_neg());
         }
     }
 
@@ -168,7 +220,10 @@ impl<'a> Request<'a> {
     }
 
     /// The edits, and what was left for the response.
-    pub(crate) fn finish(self, name: impl Fn(FieldId) -> String) -> (Vec<HeaderEdit>, Vec<Splice>, State) {
+    pub(crate) fn finish(
+        self,
+        name: impl Fn(FieldId) -> String,
+    ) -> (Vec<HeaderEdit>, Vec<Splice>, State, Vec<Hold>) {
         let mut splices = Vec::new();
         let mut inserted = Vec::new();
         for (field, edited) in &self.edits.fields {
@@ -190,6 +245,6 @@ impl<'a> Request<'a> {
             splices.push(Splice { range: at..at, bytes: (inserted.join(",") + comma).into_bytes() });
         }
         splices.sort_by_key(|splice| splice.range.start);
-        (self.edits.headers, splices, self.state)
+        (self.edits.headers, splices, self.state, self.holds)
     }
 }

@@ -34,7 +34,7 @@ struct ModelNameToHeader {
 impl ResponseHeadersPlugin for ModelNameToHeader {
     fn process(&self, response: &mut Response<'_>) {
         if let Some(SelectedModel(model)) = response.state().get() {
-            response.set_header(self.header, model.as_str());
+            response.set_header(self.header, model.as_bytes());
         }
     }
 }

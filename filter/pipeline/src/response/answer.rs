@@ -304,7 +304,7 @@ impl Pipeline {
     ///
     /// `details` are Envoy's response code details: they tell a model server's response from a local reply, and a
     /// client that left from a model server that did.
-    pub fn finish(
+    pub fn account_for(
         &self,
         routed: &mut Routed,
         answer: Option<Answer>,

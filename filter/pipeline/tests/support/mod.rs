@@ -3,6 +3,7 @@
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
@@ -63,6 +64,15 @@ impl Env for TestEnv {
 
     fn record(&mut self, metric: MetricId, _: u64) {
         self.counts[metric.index()] += 1;
+    }
+
+    fn shift(&mut self, gauge: MetricId, by: i64) {
+        let count = &mut self.counts[gauge.index()];
+        *count = count.checked_add_signed(by).expect("a gauge below 0");
+    }
+
+    fn gauge(&mut self, gauge: MetricId) -> u64 {
+        self.counts[gauge.index()]
     }
 }
 

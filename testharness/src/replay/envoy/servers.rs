@@ -216,7 +216,9 @@ mod tests {
         let ask = async |name: &str| {
             let (cluster, _) =
                 clusters.iter().find(|(cluster, _)| cluster.name == name).expect("it is there");
-            Ok::<_, anyhow::Error>(fetch(Protocol::H1, cluster.address, &Request::get("/")).await?.status)
+            Ok::<_, anyhow::Error>(
+                fetch(Protocol::H1, cluster.address.expect("it has one"), &Request::get("/")).await?.status,
+            )
         };
         let mut seen = Vec::new();
         for name in ["list", "default", "list", "list", "default"] {

@@ -1,10 +1,11 @@
 //! Which base model serves which name, from the short form or from ConfigMaps.
 
-use crate::config::{Invalid, Object, View, scalars};
+use super::adapters::names;
+use crate::config::{Invalid, Object, View};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-const LABEL: &str = "inference.llm-d.ai/ipp-managed";
+pub(super) const LABEL: &str = "inference.llm-d.ai/ipp-managed";
 
 /// Names and the base models that serve them.
 #[derive(Default)]
@@ -72,7 +73,7 @@ impl Mapping {
         };
         let data = object.require("data")?.any_object()?;
         let adapters = match data.get("adapters") {
-            Some(text) => scalars(text.string()?)
+            Some(text) => names(text.string()?)
                 .map_err(|why| text.invalid(format!("expected a YAML list of adapter names: {why}")))?,
             None => Vec::new(),
         };

@@ -1,0 +1,263 @@
+//! `model-selector`: one of the models, chosen by the profile's filters, scorers and picker, becomes the body's
+//! `model`.
+
+use super::body_field_to_header::invalid_model;
+use crate::env::Env as World;
+use crate::metrics::MetricId;
+use crate::payload::{FieldId, Value};
+use crate::plugin::{Build, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
+use crate::reject::Rejection;
+use crate::state::SelectedModel;
+use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
+use ipp_selector::{
+    Candidate, Contender, Emptied, Env, IN_FLIGHT, IN_FLIGHT_TOKENS, Observer, Query, Requested, Rng,
+    SelectError, Selected, Selector,
+};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Every model that would suit has enough to do.
+pub(super) const OVERLOADED: &str = "models_overloaded";
+/// The filters left nobody, and neither an unknown name nor load is the reason.
+const NONE_LEFT: &str = "no_model_available";
+
+pub(crate) const TYPE: PluginType = PluginType {
+    name: "model-selector",
+    about: "Request plugin. Chooses one of the models of the data sources with the filters, scorers (each with a \
+            `weight`) and the picker that the same profile lists, and writes its name into the body's `model`; the \
+            body stays as it is if that is its name already. Plugins that read `model` come after it. From the choice \
+            on until the request is over, however it ends, it counts in `ipp_inflight{model}`, and the tokens that it \
+            asked for in `ipp_inflight_tokens{model}`. An instance belongs to one profile. Answers 404 \
+            `model_not_found` for a name or group that nobody has, 400 `invalid_model` for a `model` that is no \
+            string, 429 or 503 `models_overloaded` with Retry-After where all are filtered for load, and 429 \
+            `no_model_available` where the filters leave nobody for another reason.",
+    parameters: &[],
+    example: "type: model-selector\n",
+    build: |_, build| {
+        build.rejection_code(OVERLOADED);
+        build.rejection_code(NONE_LEFT);
+        Ok(Plugin::new().model_selector(Host::default()))
+    },
+};
+
+/// Makes the plugin, once.
+#[derive(Default)]
+struct Host {
+    taken: std::cell::Cell<bool>,
+}
+
+impl ModelSelector for Host {
+    fn request_plugin(
+        &self,
+        selector: Selector,
+        build: &mut Build<'_>,
+    ) -> Result<Rc<dyn RequestPlugin>, String> {
+        if self.taken.replace(true) {
+            return Err(
+                "a model-selector belongs to one profile, and another has this one already; add a second \
+                        plugin of type \"model-selector\" with a name of its own"
+                    .to_owned(),
+            );
+        }
+        let models = build.models().to_vec();
+        if models.is_empty() {
+            return Err(
+                "there are no models to select from: add a plugin of type \"model-config-datasource\" and \
+                        name it under datalayer.datasources"
+                    .to_owned(),
+            );
+        }
+        Selection::new(selector, models, build).map(|selection| Rc::new(selection) as Rc<dyn RequestPlugin>)
+    }
+}
+
+/// The metrics of one model.
+struct ModelMetrics {
+    in_flight: MetricId,
+    in_flight_tokens: MetricId,
+    selected: MetricId,
+}
+
+struct Selection {
+    selector: Selector,
+    // Live figures are written over before each choice, in place.
+    models: RefCell<Vec<Candidate>>,
+    metrics: Vec<ModelMetrics>,
+    reads_in_flight: bool,
+    reads_tokens: bool,
+    model: FieldId,
+    fields: Vec<(String, FieldId)>,
+    filtered: Vec<MetricId>,
+    success: MetricId,
+    failure: MetricId,
+    duration: MetricId,
+}
+
+impl Selection {
+    fn new(selector: Selector, models: Vec<Candidate>, build: &mut Build<'_>) -> Result<Self, String> {
+        let mut metrics = Vec::new();
+        for model in &models {
+            let labels = [("model", model.name())];
+            metrics.push(ModelMetrics {
+                in_flight: build.gauge("ipp_inflight", &labels)?,
+                in_flight_tokens: build.gauge("ipp_inflight_tokens", &labels)?,
+                selected: build.counter("ipp_model_selected_total", &labels)?,
+            });
+        }
+        let filtered: Result<Vec<MetricId>, String> =
+            selector.filters().map(|kind| build.counter("ipp_filtered_total", &[("plugin", kind)])).collect();
+        let attempts = |build: &mut Build<'_>, status: &str| {
+            build.counter("ipp_model_selector_attempt_total", &[("status", status)])
+        };
+        let reads = |name: &str| selector.attributes().contains(&name);
+        // `model` because errors speak of it, the limits because tokens in flight are counted.
+        let mut names: Vec<String> = selector.body_fields().into_iter().map(str::to_owned).collect();
+        names.extend(TOKEN_LIMITS.iter().chain(&["model"]).map(|name| (*name).to_owned()));
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self {
+            reads_in_flight: reads(IN_FLIGHT.name()),
+            reads_tokens: reads(IN_FLIGHT_TOKENS.name()),
+            model: build.field("model"),
+            fields: names.into_iter().map(|name| (name.clone(), build.field(&name))).collect(),
+            filtered: filtered?,
+            success: attempts(build, "success")?,
+            failure: attempts(build, "failure")?,
+            duration: build.histogram("ipp_model_selector_e2e_duration_nanoseconds", &[])?,
+            metrics,
+            selector,
+            models: RefCell::new(models),
+        })
+    }
+
+    fn refresh(&self, models: &mut [Candidate], world: &mut dyn World) {
+        for (model, metrics) in models.iter_mut().zip(&self.metrics) {
+            // Below 2^53, where every whole number is exact.
+            if self.reads_in_flight {
+                model.set(&IN_FLIGHT, world.gauge(metrics.in_flight) as f64);
+            }
+            if self.reads_tokens {
+                model.set(&IN_FLIGHT_TOKENS, world.gauge(metrics.in_flight_tokens) as f64);
+            }
+        }
+    }
+}
+
+impl RequestPlugin for Selection {
+    fn process(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
+        let started = request.now_ns();
+        let (fields, world) = request.split();
+        let query = Body { fields, names: &self.fields };
+        // A plugin cannot run inside itself, so that nobody else holds the models.
+        let Ok(mut models) = self.models.try_borrow_mut() else {
+            return Err(Rejection::internal("the model selection is under way already"));
+        };
+        self.refresh(&mut models, world);
+        let mut counts = Removed { before: 0, filters: Vec::new() };
+        let mut chance = Chance(&mut *world);
+        let mut env = Env { now_ns: started, rng: &mut chance };
+        let outcome = self.selector.select_observed(&models, &query, &mut env, &mut counts);
+        let chosen = outcome.map(|selected| (selected.index, selected.candidate.shared_name()));
+        let tokens = requested_tokens(&query) as u32;
+        let malformed = query.model() == Requested::Malformed;
+        for (metric, removed) in self.filtered.iter().zip(&counts.filters) {
+            if *removed > 0 {
+                world.add(*metric, *removed);
+            }
+        }
+        drop(models);
+        let ended = world.now_ns();
+        world.record(self.duration, ended.saturating_sub(started));
+        world.add(if chosen.is_ok() { self.success } else { self.failure }, 1);
+
+        let (index, name) = chosen.map_err(|error| rejection(error, malformed))?;
+        if let Some(metrics) = self.metrics.get(index) {
+            request.hold(metrics.in_flight, 1);
+            if tokens > 0 {
+                request.hold(metrics.in_flight_tokens, tokens);
+            }
+            request.count(metrics.selected);
+        }
+        request.set_field(self.model, &*name);
+        request.state().put(SelectedModel(name));
+        Ok(())
+    }
+}
+
+fn rejection(error: SelectError, malformed: bool) -> Rejection {
+    let SelectError::AllFiltered { cause, .. } = error else {
+        return Rejection::internal(error.to_string());
+    };
+    match cause {
+        Emptied::Unknown => Rejection::model_not_found(),
+        Emptied::Malformed if malformed => invalid_model(),
+        Emptied::Malformed => {
+            Rejection::new(400, "invalid_model", "a field that names models must be a string")
+        }
+        Emptied::Loaded(busy) => {
+            Rejection::new(busy.status, OVERLOADED, "every model that could serve this request is busy")
+                .retry_after(busy.retry_after_seconds)
+        }
+        Emptied::Unsuitable => Rejection::new(429, NONE_LEFT, error.to_string()),
+    }
+}
+
+/// The body, as the selector asks for it.
+struct Body<'r> {
+    fields: Fields<'r>,
+    names: &'r [(String, FieldId)],
+}
+
+impl Body<'_> {
+    fn value(&self, name: &str) -> Value<'_> {
+        match self.names.iter().find(|(known, _)| known == name) {
+            Some((_, field)) => self.fields.get(*field),
+            None => Value::Absent,
+        }
+    }
+}
+
+impl Query for Body<'_> {
+    fn field(&self, name: &str) -> Requested<'_> {
+        match self.value(name) {
+            Value::Absent | Value::Null => Requested::Absent,
+            Value::String(text) => Requested::text(text),
+            _ => Requested::Malformed,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        match self.value(name) {
+            Value::Number(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// The world's chance, as the selector draws from it.
+struct Chance<'a>(&'a mut dyn World);
+
+impl Rng for Chance<'_> {
+    fn next_u64(&mut self) -> u64 {
+        self.0.random()
+    }
+}
+
+/// How many candidates each filter removed.
+struct Removed {
+    before: usize,
+    filters: Vec<u64>,
+}
+
+impl Observer for Removed {
+    fn started(&mut self, _selector: &Selector, candidates: &[Candidate]) {
+        self.before = candidates.len();
+    }
+
+    fn filtered(&mut self, _filter: usize, survivors: &[Contender<'_>]) {
+        self.filters.push(self.before.saturating_sub(survivors.len()) as u64);
+        self.before = survivors.len();
+    }
+
+    fn finished(&mut self, _outcome: &Result<Selected<'_>, SelectError>) {}
+}
