@@ -11,6 +11,7 @@ mod entry;
 mod env;
 mod head;
 mod metrics;
+mod observation;
 mod observed;
 mod options;
 pub mod payload;
@@ -18,6 +19,7 @@ mod pipeline;
 pub mod plugin;
 mod plugins;
 mod reject;
+pub mod response;
 pub mod source;
 mod state;
 
@@ -27,9 +29,12 @@ pub use entry::Pass;
 pub use env::{Env, Shared};
 pub use head::{HeaderId, HeaderTable};
 pub use metrics::{Metric, MetricId, MetricKind, Metrics};
+pub use observation::{Account, Finished, Outcome};
 pub use observed::{Observed, Served};
-pub use options::{DEFAULT_MAX_BYTES, Encoded, Options, TooLarge};
+pub use options::{
+    Attribution, DEFAULT_MAX_BYTES, Encoded, MAX_LABELS, Options, PricedModel, Prices, Responses, TooLarge,
+};
 pub use pipeline::{Ending, Entered, Forward, Held, Pipeline, Progress, Routed};
 pub use plugins::stock;
 pub use reject::{ErrorStyle, Rejection, Reply};
-pub use state::State;
+pub use state::{SelectedModel, State};

@@ -52,6 +52,12 @@ impl Metrics {
         MetricId(self.0.len().saturating_sub(1))
     }
 
+    /// A metric that nothing else has defined or will: for the many that there are one for each pair of labels.
+    pub(crate) fn define_new(&mut self, kind: MetricKind, name: &str, labels: &[(&str, &str)]) -> MetricId {
+        self.0.push(Metric { kind, name: full_name(name, labels) });
+        MetricId(self.0.len().saturating_sub(1))
+    }
+
     /// In the order of their handles.
     pub fn all(&self) -> &[Metric] {
         &self.0

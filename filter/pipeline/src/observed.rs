@@ -1,8 +1,13 @@
 //! What is learned from the end of a request: the entry point for whoever saw the response.
 
 use crate::env::Env;
+use crate::observation::{Outcome, Shown};
 use crate::pipeline::{Pipeline, Routed};
 use crate::plugins::Picked;
+
+/// What Envoy says where it gave up on a model server.
+const GAVE_UP: [&[u8]; 4] =
+    [b"upstream", b"no_healthy_upstream", b"stream_idle_timeout", b"max_duration_timeout"];
 
 /// What the end of a request says of the model that it was given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,21 @@ impl Served {
             100..=399 => Self::Well,
             429 | 500.. | 0..=99 => Self::Failed,
             400..=499 => Self::Unsaid,
+        }
+    }
+
+    /// By how the request ended; `details` are Envoy's response code details, which tell a model server that did not
+    /// answer from a filter behind this one that answered in its place.
+    fn by_outcome(outcome: Outcome, status: Option<u16>, details: &[u8]) -> Self {
+        match (outcome, status) {
+            (Outcome::Ok, _) => Self::Well,
+            // An error that stands in an answer of a good status.
+            (Outcome::Error, Some(0..=399) | None) | (Outcome::Reset, _) => Self::Failed,
+            (Outcome::Error, Some(status)) => Self::by_status(status),
+            (Outcome::Unanswered, _) if GAVE_UP.iter().any(|start| details.starts_with(start)) => {
+                Self::Failed
+            }
+            (Outcome::Unanswered | Outcome::Aborted, _) => Self::Unsaid,
         }
     }
 }
@@ -55,11 +75,62 @@ impl Pipeline {
             picked.learn(observed, env);
         }
     }
+
+    /// The same, of what the way of the response has seen.
+    pub(crate) fn learn(
+        &self,
+        routed: &mut Routed,
+        outcome: Outcome,
+        shown: &Shown,
+        streamed: bool,
+        details: &[u8],
+        env: &mut dyn Env,
+    ) {
+        let Some(chosen_ns) = routed.state.get::<Picked>().map(Picked::at_ns) else { return };
+        let usage = shown.seen.as_ref().and_then(|seen| seen.reading.usage());
+        let observed = Observed {
+            served: Served::by_outcome(outcome, shown.status, details),
+            ttft_ns: shown.first_content_ns.filter(|_| streamed).map(|first| first.saturating_sub(chosen_ns)),
+            duration_ns: env.now_ns().saturating_sub(chosen_ns),
+            prompt_tokens: usage.and_then(|usage| usage.prompt),
+            completion_tokens: usage.and_then(|usage| usage.completion),
+        };
+        self.observed(routed, &observed, env);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Served;
+    use crate::observation::Outcome;
+
+    #[test]
+    fn whose_fault_an_ending_is() {
+        for (outcome, status, details, want) in [
+            (Outcome::Ok, Some(200), "via_upstream", Served::Well),
+            (Outcome::Error, Some(200), "via_upstream", Served::Failed),
+            (Outcome::Error, Some(500), "via_upstream", Served::Failed),
+            (Outcome::Error, Some(400), "via_upstream", Served::Unsaid),
+            (Outcome::Reset, Some(200), "upstream_reset_after_response_started{}", Served::Failed),
+            (Outcome::Aborted, None, "downstream_remote_disconnect", Served::Unsaid),
+            (
+                Outcome::Unanswered,
+                None,
+                "upstream_reset_before_response_started{connection_failure}",
+                Served::Failed,
+            ),
+            (Outcome::Unanswered, None, "upstream_response_timeout", Served::Failed),
+            (Outcome::Unanswered, None, "no_healthy_upstream", Served::Failed),
+            (Outcome::Unanswered, None, "route_not_found", Served::Unsaid),
+            (Outcome::Unanswered, None, "rbac_access_denied", Served::Unsaid),
+        ] {
+            assert_eq!(
+                Served::by_outcome(outcome, status, details.as_bytes()),
+                want,
+                "{outcome:?} {details}"
+            );
+        }
+    }
 
     #[test]
     fn whose_fault_a_status_is() {

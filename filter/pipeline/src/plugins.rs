@@ -26,10 +26,12 @@ mod parameter;
 mod power_of_two_picker;
 mod random_picker;
 mod request_metadata_extractor;
+mod response_field_to_header;
 mod router_metrics_collector;
 mod rules_profile_picker;
 mod session_affinity;
 mod single_profile_picker;
+mod stream_usage;
 mod ttft_aware_scorer;
 mod ttft_percentile_extractor;
 mod weighted_random_picker;
@@ -80,4 +82,6 @@ pub fn stock() -> Registry {
         .with(power_of_two_picker::TYPE)
         .with(weighted_split_picker::TYPE)
         .with(model_name_to_header::TYPE)
+        .with(response_field_to_header::TYPE)
+        .with(stream_usage::TYPE)
 }

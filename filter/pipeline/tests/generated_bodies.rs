@@ -125,7 +125,8 @@ fn edits(pipeline: &Pipeline, body: &str, mut pieces: impl FnMut() -> usize) -> 
         assert_eq!(pipeline.feed(&mut held, piece), Progress::More, "{body}");
         rest = behind;
     }
-    let mut env = support::TestEnv { counts: vec![0; pipeline.metrics().all().len()], now: 0 };
+    let mut env =
+        support::TestEnv { counts: vec![0; pipeline.metrics().all().len()], ..support::TestEnv::default() };
     pipeline.decide(held, &mut env).unwrap().body
 }
 

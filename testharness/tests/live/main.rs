@@ -5,6 +5,7 @@ mod support;
 
 mod changes;
 mod failures;
+mod learned;
 mod many;
 mod replaced;
 mod requests;

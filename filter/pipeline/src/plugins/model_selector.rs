@@ -17,6 +17,7 @@ use crate::payload::{FieldId, Value};
 use crate::plugin::{Build, Collected, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
 use crate::reject::Rejection;
 use crate::source::Live;
+use crate::state::SelectedModel;
 use catalogue::{Catalogue, Late, Reads};
 use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
 use ipp_selector::{
@@ -50,10 +51,6 @@ pub(crate) const TYPE: PluginType = PluginType {
         Ok(Plugin::new().model_selector(Host::default()))
     },
 };
-
-/// The model that a request's profile chose; for plugins that come after, and for the response.
-#[derive(Debug)]
-pub(crate) struct SelectedModel(pub(crate) Rc<str>);
 
 /// Makes the plugin, once.
 #[derive(Default)]
@@ -207,7 +204,7 @@ impl RequestPlugin for Selection {
         if let Some(metrics) = catalogue.metrics.get(index) {
             if let Some(figures) = &catalogue.figures {
                 let in_flight = request.env().gauge(metrics.in_flight);
-                request.state().put(Picked::new(figures, index, in_flight));
+                request.state().put(Picked::new(figures, index, ended, in_flight));
             }
             request.hold(metrics.in_flight, 1);
             if tokens > 0 {

@@ -78,7 +78,7 @@ impl Process {
     /// Headers of a response to a request that worker 0 sent.
     pub fn response(&mut self, routed: &Routed) -> BTreeMap<String, String> {
         let none: [(&[u8], &[u8]); 0] = [];
-        let edits = self.workers[0].response_headers(routed, none.into_iter(), &mut self.env);
+        let edits = self.workers[0].respond(routed, none.into_iter(), true, &mut self.env).headers;
         let mut headers = BTreeMap::new();
         apply(&mut headers, self.workers[0].response_header_names(), &edits);
         headers

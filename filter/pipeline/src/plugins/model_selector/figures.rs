@@ -55,13 +55,20 @@ struct Taken {
 pub(crate) struct Picked {
     figures: Rc<Figures>,
     index: usize,
+    /// When it was chosen: nanoseconds since the Unix epoch.
+    at_ns: u64,
     /// Requests in flight at the choice, without this one.
     in_flight: u64,
 }
 
 impl Picked {
-    pub(super) fn new(figures: &Rc<Figures>, index: usize, in_flight: u64) -> Self {
-        Self { figures: Rc::clone(figures), index, in_flight }
+    pub(super) fn new(figures: &Rc<Figures>, index: usize, at_ns: u64, in_flight: u64) -> Self {
+        Self { figures: Rc::clone(figures), index, at_ns, in_flight }
+    }
+
+    /// When it was chosen.
+    pub(crate) fn at_ns(&self) -> u64 {
+        self.at_ns
     }
 
     /// The request has ended.
