@@ -38,7 +38,7 @@ pub struct Cluster {
 }
 
 /// The labels of the filter's metrics.
-pub const STATS_TAGS: [&str; 13] = [
+pub const STATS_TAGS: [&str; 16] = [
     "field",
     "outcome",
     "code",
@@ -46,6 +46,9 @@ pub const STATS_TAGS: [&str; 13] = [
     "plugin_name",
     "extension_point",
     "model",
+    "result",
+    "tenant",
+    "served",
     "plugin",
     "status",
     "commit",

@@ -170,6 +170,11 @@ impl Envoy {
         .await
     }
 
+    /// The id of the process.
+    pub fn process(&self) -> u32 {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
+    }
+
     /// What it printed to its standard output: the access log, when there is one.
     pub fn stdout(&self) -> Result<String> {
         self.folder.read(ACCESS_LOG)

@@ -11,12 +11,14 @@ mod entry;
 mod env;
 mod head;
 mod metrics;
+mod observation;
 mod options;
 pub mod payload;
 mod pipeline;
 pub mod plugin;
 mod plugins;
 mod reject;
+pub mod response;
 pub mod source;
 mod state;
 
@@ -26,8 +28,11 @@ pub use entry::Pass;
 pub use env::Env;
 pub use head::{HeaderId, HeaderTable};
 pub use metrics::{Metric, MetricId, MetricKind, Metrics};
-pub use options::{DEFAULT_MAX_BYTES, Encoded, Options, TooLarge};
+pub use observation::{Account, Finished, Outcome};
+pub use options::{
+    Attribution, DEFAULT_MAX_BYTES, Encoded, MAX_LABELS, Options, PricedModel, Prices, Responses, TooLarge,
+};
 pub use pipeline::{Ending, Entered, Forward, Held, Pipeline, Progress, Routed};
 pub use plugins::stock;
 pub use reject::{ErrorStyle, Rejection, Reply};
-pub use state::State;
+pub use state::{SelectedModel, State};

@@ -38,12 +38,7 @@ pub struct Metrics(Vec<Metric>);
 impl Metrics {
     /// The handle of a metric, which is added unless it is there.
     pub(crate) fn define(&mut self, kind: MetricKind, name: &str, labels: &[(&str, &str)]) -> MetricId {
-        let mut full = String::new();
-        for (label, value) in labels {
-            full.push_str(&format!("{label}=.={value};.;"));
-        }
-        full.push_str(name);
-        let metric = Metric { kind, name: full };
+        let metric = Metric { kind, name: full_name(name, labels) };
         if let Some(known) = self.0.iter().position(|known| *known == metric) {
             return MetricId(known);
         }
@@ -51,10 +46,26 @@ impl Metrics {
         MetricId(self.0.len().saturating_sub(1))
     }
 
+    /// A metric that nothing else has defined or will: for the many that there are one for each pair of labels.
+    pub(crate) fn define_new(&mut self, kind: MetricKind, name: &str, labels: &[(&str, &str)]) -> MetricId {
+        self.0.push(Metric { kind, name: full_name(name, labels) });
+        MetricId(self.0.len().saturating_sub(1))
+    }
+
     /// In the order of their handles.
     pub fn all(&self) -> &[Metric] {
         &self.0
     }
+}
+
+/// Labels stand before the name.
+fn full_name(name: &str, labels: &[(&str, &str)]) -> String {
+    let mut full = String::new();
+    for (label, value) in labels {
+        full.push_str(&format!("{label}=.={value};.;"));
+    }
+    full.push_str(name);
+    full
 }
 
 /// Whether a text can stand as a label value: the two separators of the name format may not be part of it.

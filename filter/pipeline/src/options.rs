@@ -1,5 +1,9 @@
 //! The section `proxyWasm` of a configuration: what only this product has.
 
+mod responses;
+
+pub use responses::{Attribution, MAX_LABELS, PricedModel, Prices, Responses};
+
 use crate::attachment::{DEFAULT_GATE_TIMEOUT, GATE_TIMEOUTS, OnStall, Role};
 use crate::config::{Invalid, Object, View};
 use crate::head::check_editable;
@@ -33,7 +37,7 @@ pub enum Encoded {
 }
 
 /// The options with their defaults.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Prefixes of the paths that are read; all if empty.
     pub paths: Vec<String>,
@@ -57,6 +61,10 @@ pub struct Options {
     pub gate_timeout: Duration,
     /// What becomes of a request that the proxy cannot hold as it should.
     pub on_stall: OnStall,
+    /// What is observed of responses.
+    pub responses: Responses,
+    /// The largest response that is held for a full-body plugin, in bytes.
+    pub response_max_bytes: u64,
 }
 
 impl Default for Options {
@@ -73,6 +81,8 @@ impl Default for Options {
             role: Role::default(),
             gate_timeout: DEFAULT_GATE_TIMEOUT,
             on_stall: OnStall::default(),
+            responses: Responses::default(),
+            response_max_bytes: DEFAULT_MAX_BYTES,
         }
     }
 }
@@ -87,6 +97,9 @@ impl Options {
         let object = section.object(&[
             "paths",
             "requestBody",
+            "responseBody",
+            "responses",
+            "attribution",
             "errors",
             "ownedHeaders",
             "seed",
@@ -119,6 +132,20 @@ impl Options {
         }
         if let Some(body) = object.get("requestBody") {
             options.read_body(&body).ok();
+        }
+        if let Some(limit) =
+            object.get("responseBody").and_then(|body| body.object(&["maxBytes"]).ok()?.get("maxBytes"))
+        {
+            options.response_max_bytes = limit.integer(1, HIGHEST_MAX_BYTES).unwrap_or(DEFAULT_MAX_BYTES);
+        }
+        if let Some(responses) = object.get("responses") {
+            options.responses = Responses::read(&responses).unwrap_or_default();
+        }
+        if let Some(attribution) = object.get("attribution") {
+            options.responses.attribution = Attribution::read(&attribution).ok();
+            if object.get("responses").is_none() {
+                attribution.invalid("there is nothing to attribute: add `responses: {}` beside it");
+            }
         }
         Ok(options)
     }

@@ -4,9 +4,9 @@
 //! where its value stands and what it says; everything else is checked and forgotten.
 
 mod error;
-mod members;
-mod strings;
-mod text;
+pub(crate) mod members;
+pub(crate) mod strings;
+pub(crate) mod text;
 mod value;
 
 pub use error::BodyError;
@@ -43,6 +43,8 @@ pub struct FieldId(pub(crate) usize);
 #[derive(Debug, Default)]
 pub struct Wanted {
     names: Vec<String>,
+    /// Fields whose objects and arrays are kept as they are written.
+    whole: Vec<FieldId>,
     duplicates: DuplicateKeys,
     hasher: RandomState,
 }
@@ -55,6 +57,15 @@ impl Wanted {
         }
         self.names.push(name.to_owned());
         FieldId(self.names.len().saturating_sub(1))
+    }
+
+    /// As [`Self::add`]; an object or array is kept as it is written, up to [`MAX_VALUE_BYTES`].
+    pub fn add_whole(&mut self, name: &str) -> FieldId {
+        let field = self.add(name);
+        if !self.whole.contains(&field) {
+            self.whole.push(field);
+        }
+        field
     }
 
     /// Says what to do with a key that is named twice.

@@ -6,10 +6,12 @@ use crate::entry::{self, Pass, Verdict};
 use crate::env::Env;
 use crate::head::{Head, HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics};
+use crate::observation::{Account, Observation};
 use crate::options::{Options, TooLarge};
 use crate::payload::{Members, Wanted};
 use crate::plugin::{
-    HeaderEdit, Hold, ProfilePicker, Request, RequestPlugin, Response, ResponseHeadersPlugin, Splice,
+    HeaderEdit, Hold, ProfilePicker, Request, RequestPlugin, ResponseBodyPlugin, ResponseEventsPlugin,
+    ResponseHeadersPlugin, Splice, Unreadable,
 };
 use crate::reject::{CODES, OTHER, Rejection, Reply};
 use crate::source::Polled;
@@ -19,11 +21,13 @@ use std::rc::Rc;
 /// A compiled configuration. Immutable: requests borrow it. What its plugins know from sources changes between them.
 pub struct Pipeline {
     pub(crate) wanted: Wanted,
+    pub(crate) response_wanted: Wanted,
     pub(crate) request_headers: HeaderTable,
     pub(crate) response_headers: HeaderTable,
     pub(crate) metrics: Metrics,
     pub(crate) core: CoreMetrics,
     pub(crate) options: Options,
+    pub(crate) observation: Option<Observation>,
     pub(crate) parts: Parts,
     pub(crate) sources: Vec<Polled>,
 }
@@ -38,7 +42,29 @@ pub(crate) struct Installed<T: ?Sized> {
 pub(crate) struct Profile {
     pub(crate) name: String,
     pub(crate) request: Vec<Installed<dyn RequestPlugin>>,
-    pub(crate) response: Vec<Installed<dyn ResponseHeadersPlugin>>,
+    pub(crate) response: ResponseChain,
+}
+
+/// The plugins on responses of a profile, or of post-processing.
+#[derive(Default)]
+pub(crate) struct ResponseChain {
+    pub(crate) headers: Vec<Installed<dyn ResponseHeadersPlugin>>,
+    pub(crate) events: Vec<Installed<dyn ResponseEventsPlugin>>,
+    pub(crate) bodies: Vec<FullBody>,
+}
+
+impl ResponseChain {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.events.is_empty() && self.bodies.is_empty()
+    }
+}
+
+/// A full-body plugin where it stands.
+pub(crate) struct FullBody {
+    pub(crate) installed: Installed<dyn ResponseBodyPlugin>,
+    pub(crate) unreadable: Unreadable,
+    /// Counts the responses that passed without it.
+    pub(crate) skipped: MetricId,
 }
 
 /// All plugins in the order in which they run.
@@ -47,7 +73,15 @@ pub(crate) struct Parts {
     pub(crate) picker: Rc<dyn ProfilePicker>,
     pub(crate) profiles: Vec<Profile>,
     pub(crate) names: Vec<String>,
-    pub(crate) post: Vec<Installed<dyn ResponseHeadersPlugin>>,
+    pub(crate) post: ResponseChain,
+}
+
+impl Parts {
+    /// Whether any response is held until it is complete.
+    pub(crate) fn holds_responses(&self) -> bool {
+        !self.post.bodies.is_empty()
+            || self.profiles.iter().any(|profile| !profile.response.bodies.is_empty())
+    }
 }
 
 /// How a request ended, as the metric `ipp_requests_total` tells it.
@@ -163,8 +197,10 @@ pub struct Forward {
 /// What is known of a request when its response comes.
 #[derive(Debug, Default)]
 pub struct Routed {
-    profile: Option<usize>,
-    state: State,
+    pub(crate) profile: Option<usize>,
+    pub(crate) state: State,
+    /// What is accounted for when it has ended; nothing where nothing is observed.
+    pub(crate) account: Option<Box<Account>>,
     holds: Vec<Hold>,
 }
 
@@ -218,6 +254,7 @@ impl Pipeline {
         let mut request = Request::new(&held.head, &held.members, env);
         let index = self.run(&mut request).inspect_err(|_| request.give_back())?;
         request.count(self.core.success);
+        let account = self.observation.as_ref().map(|observation| observation.begin(&mut request, index));
 
         let (headers, body, state, holds) = request.finish(|field| self.wanted.name(field).to_owned());
         let content_length = (held.content_length.is_some() && !body.is_empty()).then(|| {
@@ -225,7 +262,12 @@ impl Pipeline {
                 length.saturating_sub(splice.range.len()).saturating_add(splice.bytes.len())
             })
         });
-        Ok(Forward { headers, body, content_length, routed: Routed { profile: Some(index), state, holds } })
+        Ok(Forward {
+            headers,
+            body,
+            content_length,
+            routed: Routed { profile: Some(index), state, account, holds },
+        })
     }
 
     /// All plugins of a request, in their order; the index of the profile that was picked.
@@ -244,35 +286,6 @@ impl Pipeline {
         for hold in routed.holds.drain(..) {
             env.shift(hold.gauge, hold.amount.saturating_neg());
         }
-    }
-
-    /// Whether any plugin acts on responses.
-    pub fn acts_on_responses(&self) -> bool {
-        !self.parts.post.is_empty() || self.parts.profiles.iter().any(|profile| !profile.response.is_empty())
-    }
-
-    /// Runs the profile's response plugins, then the post-processors.
-    pub fn response_headers<'h>(
-        &self,
-        routed: &Routed,
-        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
-        env: &mut dyn Env,
-    ) -> Vec<HeaderEdit> {
-        let mut head = Head::default();
-        for (name, value) in headers {
-            head.take(&self.response_headers, name, value);
-        }
-        let mut response = Response::new(&head, &routed.state);
-        let profile = routed.profile.and_then(|index| self.parts.profiles.get(index));
-        let profile_plugins = profile.map_or(&[][..], |profile| &profile.response);
-        let mut clock = env.now_ns();
-        for installed in profile_plugins.iter().chain(&self.parts.post) {
-            installed.plugin.process(&mut response);
-            let now = env.now_ns();
-            env.record(installed.duration, now.saturating_sub(clock));
-            clock = now;
-        }
-        response.finish()
     }
 
     /// Counts how a request ended. Once for each request.

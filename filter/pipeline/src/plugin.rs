@@ -1,10 +1,15 @@
 //! What a plugin is: a type that is described once, and the roles that an instance of it plays.
 
+mod body;
 mod build;
+mod events;
 mod request;
 mod response;
 
+pub use body::FullResponse;
 pub use build::{Build, Params};
+pub(crate) use events::Fate;
+pub use events::StreamEvent;
 pub(crate) use request::{Fields, Hold};
 pub use request::{HeaderEdit, Request, Splice};
 pub use response::Response;
@@ -56,6 +61,39 @@ pub trait ResponseHeadersPlugin {
     fn process(&self, response: &mut Response<'_>);
 }
 
+/// Acts on the events of a streamed response. Whole events, whatever the chunks are in which they come; none is held
+/// but the one that is not complete yet. Documents, and streams that are encoded, pass unseen.
+pub trait ResponseEventsPlugin {
+    /// Whether this response's events are to be shown. Asked once, at its headers; if nobody wants them, the stream
+    /// is not touched.
+    fn wants(&self, response: &Response<'_>) -> bool {
+        let _ = response;
+        true
+    }
+
+    /// Runs for each event. One that is longer than [`MAX_EVENT_BYTES`](crate::response::MAX_EVENT_BYTES) is not shown.
+    fn process(&self, event: &mut StreamEvent<'_>);
+}
+
+/// Acts on a whole response. It is held until it is complete: the client's first byte waits for the last one.
+pub trait ResponseBodyPlugin {
+    /// Runs once for each response that is one JSON object.
+    ///
+    /// # Errors
+    /// A rejection takes the response's place.
+    fn process(&self, response: &mut FullResponse<'_>) -> Result<(), Rejection>;
+}
+
+/// What a full-body plugin wants done with a response that it cannot read: a stream, one that is encoded or no JSON
+/// object, one that is too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It passes without the plugin, and is counted.
+    Skip,
+    /// The client gets 502 `response_unreadable` in its place: for a guard.
+    Reject,
+}
+
 impl<F: Fn(&mut Request<'_>) -> Result<(), Rejection>> RequestPlugin for F {
     fn process(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
         self(request)
@@ -93,6 +131,8 @@ pub struct Plugin {
     pub(crate) request: Option<Rc<dyn RequestPlugin>>,
     pub(crate) profile_picker: Option<Rc<dyn ProfilePicker>>,
     pub(crate) response_headers: Option<Rc<dyn ResponseHeadersPlugin>>,
+    pub(crate) response_events: Option<Rc<dyn ResponseEventsPlugin>>,
+    pub(crate) response_body: Option<(Rc<dyn ResponseBodyPlugin>, Unreadable)>,
     pub(crate) model_selector: Option<Rc<dyn ModelSelector>>,
     pub(crate) filter: Option<Rc<dyn Filter>>,
     pub(crate) scorer: Option<Rc<dyn Scorer>>,
@@ -125,6 +165,25 @@ impl Plugin {
     #[must_use]
     pub fn response_headers(mut self, plugin: impl ResponseHeadersPlugin + 'static) -> Self {
         self.response_headers = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a plugin on the events of streams. Where it is a request plugin, too, it acts on the
+    /// responses of the profiles whose `request` names it, and need not be named under `response`.
+    #[must_use]
+    pub fn response_events(mut self, plugin: impl ResponseEventsPlugin + 'static) -> Self {
+        self.response_events = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Adds the role of a full-body plugin, with what is to become of a response that it cannot read.
+    #[must_use]
+    pub fn response_body(
+        mut self,
+        plugin: impl ResponseBodyPlugin + 'static,
+        unreadable: Unreadable,
+    ) -> Self {
+        self.response_body = Some((Rc::new(plugin), unreadable));
         self
     }
 

@@ -19,8 +19,10 @@ mod parameter;
 mod power_of_two_picker;
 mod random_picker;
 mod request_metadata_extractor;
+mod response_field_to_header;
 mod rules_profile_picker;
 mod single_profile_picker;
+mod stream_usage;
 mod weighted_random_picker;
 mod weighted_split_picker;
 
@@ -53,4 +55,6 @@ pub fn stock() -> Registry {
         .with(power_of_two_picker::TYPE)
         .with(weighted_split_picker::TYPE)
         .with(model_name_to_header::TYPE)
+        .with(response_field_to_header::TYPE)
+        .with(stream_usage::TYPE)
 }

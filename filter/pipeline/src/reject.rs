@@ -31,6 +31,7 @@ pub(crate) const CODES: &[&str] = &[
     "invalid_header_value",
     "model_not_found",
     "too_many_headers",
+    "response_unreadable",
     "internal_error",
     "gate_timeout",
     "direct_stalled",

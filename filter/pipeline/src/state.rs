@@ -1,6 +1,11 @@
 //! What the plugins of one request leave for each other and for its response.
 
 use std::any::Any;
+use std::rc::Rc;
+
+/// The model that a model selection chose: what plugins on the response tell the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedModel(pub Rc<str>);
 
 /// Values of one request, one for each type.
 #[derive(Debug, Default)]

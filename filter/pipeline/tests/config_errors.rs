@@ -310,7 +310,7 @@ fn pre_and_post_processing_and_the_data_layer() {
         (
             "postProcessing: {plugins: [{pluginRef: body-field-to-header}]}\n",
             "postProcessing.plugins[0] (line 7, column 28): the plugin \"body-field-to-header\" of type \
-             \"body-field-to-header\" is not a post-processor: it acts on no response headers",
+             \"body-field-to-header\" is not a post-processor: it acts on no responses",
         ),
         (
             "datalayer: {datasources: [{pluginRef: response-headers}]}\n",

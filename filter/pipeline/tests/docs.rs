@@ -189,9 +189,9 @@ fn the_options_table_has_every_option_and_no_other() {
     let page = read("docs/configuration.md");
     let mut options = BTreeSet::new();
     for name in known_fields("proxyWasm: {unknown-field: 1}") {
-        if name == "requestBody" {
-            let inner = known_fields("proxyWasm: {requestBody: {unknown-field: 1}}");
-            options.extend(inner.iter().map(|inner| format!("requestBody.{inner}")));
+        if ["requestBody", "responseBody", "responses", "attribution"].contains(&name.as_str()) {
+            let inner = known_fields(&format!("proxyWasm: {{{name}: {{unknown-field: 1}}}}"));
+            options.extend(inner.iter().map(|inner| format!("{name}.{inner}")));
         } else {
             options.insert(name);
         }
@@ -239,23 +239,46 @@ fn the_table_of_errors_has_every_code_and_no_other() {
     assert_eq!(first_cells(&read("docs/errors.md"), "| code |"), codes);
 }
 
+/// A configuration that defines every metric there is.
+const ALL_METRICS: &str = "
+apiVersion: llm-d.ai/v1alpha1
+kind: PayloadProcessorConfig
+plugins:
+- type: body-field-to-header
+  parameters: {fieldName: model, headerName: X-Model}
+- type: response-field-to-header
+  parameters: {fieldName: id, headerName: X-Id}
+profiles:
+- name: default
+  plugins: {request: [{pluginRef: body-field-to-header}], response: [{pluginRef: response-field-to-header}]}
+proxyWasm:
+  responses: {models: [{name: a, inputPerMillion: 1, outputPerMillion: 1}]}
+";
+
 #[test]
 fn the_tables_of_metrics_have_every_name_label_and_outcome() {
-    let pipeline = with_a_source();
+    let pipelines = [with_a_source(), pipeline(ALL_METRICS)];
+    let metrics = || pipelines.iter().flat_map(|pipeline| pipeline.metrics().all());
     let page = read("docs/metrics.md");
     let tags = "- {tag_name: ";
     let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
-    let (mut outcomes, mut reasons) = (BTreeSet::new(), BTreeSet::new());
-    for metric in pipeline.metrics().all() {
+    let mut outcomes = BTreeSet::new();
+    for metric in metrics() {
         let mut parts: Vec<&str> = metric.name.split(";.;").collect();
         names.insert(parts.pop().unwrap().to_owned());
         labels.extend(parts.iter().map(|part| part.split_once("=.=").unwrap().0.to_owned()));
         outcomes.extend(label(&metric.name, "outcome").map(str::to_owned));
-        reasons.extend(label(&metric.name, "reason").map(str::to_owned));
     }
     assert_eq!(first_cells(&page, "| name |"), names);
     assert_eq!(first_cells(&page, "| `outcome` |"), outcomes);
-    assert_eq!(first_cells(&page, "| `reason` |"), reasons);
+    let of = |metric: &str, name: &str| -> BTreeSet<String> {
+        let all = metrics().filter(|known| known.name.ends_with(metric));
+        all.filter_map(|metric| label(&metric.name, name).map(str::to_owned)).collect()
+    };
+    assert_eq!(first_cells(&page, "| `reason` |"), of("ipp_source_fetch_failures_total", "reason"));
+    let responses = read("docs/responses.md");
+    assert_eq!(first_cells(&responses, "| `result` |"), of("ipp_responses_total", "result"));
+    assert_eq!(first_cells(&responses, "| `reason` |"), of("ipp_usage_unobserved_total", "reason"));
     let tagged = page.split(tags).skip(1).map(|rest| rest.split(',').next().unwrap().to_owned());
     assert_eq!(tagged.collect::<BTreeSet<_>>(), labels);
     // The shipped bootstrap may know more labels than the default configuration has.

@@ -309,10 +309,11 @@ fn the_response_says_who_answered() {
     let mut process = Process::new(&config(COST.0, COST.1));
     let (_, routed) = process.choose(r#"{"model":"auto"}"#).unwrap();
     let headers = [(&b":status"[..], &b"200"[..]), (b"x-selected", b"a lie")];
-    let edits = process.pipeline.response_headers(&routed, headers.into_iter(), &mut process.env);
+    let edits = process.pipeline.respond(&routed, headers.into_iter(), false, &mut process.env).headers;
     assert_eq!(edits.len(), 1);
     assert_eq!(edits[0].value.as_deref(), Some(&b"small"[..]));
-    let none = process.pipeline.response_headers(&Routed::default(), headers.into_iter(), &mut process.env);
+    let none =
+        process.pipeline.respond(&Routed::default(), headers.into_iter(), false, &mut process.env).headers;
     assert!(none.is_empty());
 }
 

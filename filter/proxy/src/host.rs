@@ -28,6 +28,7 @@ pub(crate) enum Map {
 #[repr(u32)]
 pub(crate) enum Buffer {
     RequestBody = 0,
+    ResponseBody = 1,
     CalloutResponseBody = 4,
     PluginConfiguration = 7,
 }

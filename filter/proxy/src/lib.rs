@@ -9,6 +9,7 @@ mod host;
 pub mod message;
 mod pairs;
 mod reader;
+mod response;
 mod role;
 mod root;
 mod stream;
@@ -43,7 +44,8 @@ static CALLBACKS: [u8; LIST.len()] = match LIST.as_bytes().first_chunk() {
 
 const LIST: &str = "proxy_on_context_create proxy_on_configure proxy_on_delete proxy_on_request_headers \
                     proxy_on_request_body proxy_on_request_trailers proxy_on_response_headers proxy_on_tick \
-                    proxy_on_queue_ready proxy_on_http_call_response";
+                    proxy_on_queue_ready proxy_on_http_call_response proxy_on_response_body proxy_on_response_trailers \
+                    proxy_on_log";
 
 /// Registers the filter with the host. Called once for each VM, by [`export!`].
 #[doc(hidden)]

@@ -3,8 +3,10 @@
 use crate::active::Active;
 use crate::apply;
 use crate::host::{self, Buffer, Map};
+use crate::response::{self, Next};
 use crate::role::Outlet;
 use crate::watch::Fate;
+use ipp_pipeline::response::{Answer, Need};
 use ipp_pipeline::{Ending, Entered, Held, Pipeline, Progress, Rejection, Routed};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -16,8 +18,8 @@ enum Phase {
     New,
     /// Headers are held, here or at the gate; so many bytes of the body were read.
     Reading { held: Box<Held>, read: usize },
-    /// The request went on; nothing of it is looked at any more.
-    Released(Routed),
+    /// The request went on; its response is on its way once there is an answer.
+    Released { routed: Routed, answer: Option<Answer> },
     /// The request was answered here. The reply comes by as a response, which is none of ours.
     Replied,
 }
@@ -36,7 +38,7 @@ impl Stream {
     /// Lets the request go on as it is.
     fn release(&mut self, ending: Ending) -> Action {
         self.active.pipeline.count_ending(ending, &mut self.active.env());
-        self.phase = Phase::Released(Routed::default());
+        self.phase = Phase::Released { routed: Routed::default(), answer: None };
         Action::Continue
     }
 
@@ -58,11 +60,22 @@ impl Stream {
         let fate = self.outlet.body_came();
         let next = match fate {
             Fate::Held | Fate::Answered => Phase::Replied,
-            Fate::Released => Phase::Released(Routed::default()),
+            Fate::Released => Phase::Released { routed: Routed::default(), answer: None },
         };
         match std::mem::replace(&mut self.phase, next) {
             Phase::Reading { held, read } if fate == Fate::Held => Some((held, read)),
             _ => None,
+        }
+    }
+
+    /// What a callback of the response comes to.
+    fn respond(&mut self, next: Next) -> Action {
+        match next {
+            Next::Go(action) => action,
+            Next::Reject(rejection) => {
+                self.active.answer(&rejection);
+                Action::Pause
+            }
         }
     }
 
@@ -80,7 +93,7 @@ impl Stream {
             return self.reject(&Rejection::internal("the request could not be edited"));
         }
         self.active.pipeline.count_ending(Ending::Processed, &mut self.active.env());
-        self.phase = Phase::Released(forward.routed);
+        self.phase = Phase::Released { routed: forward.routed, answer: None };
         Action::Continue
     }
 }
@@ -150,30 +163,54 @@ impl HttpContext for Stream {
         }
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        let pipeline = &self.active.pipeline;
-        let Phase::Released(routed) = &self.phase else { return Action::Continue };
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        let Phase::Released { routed, answer } = &mut self.phase else { return Action::Continue };
         self.outlet.responded();
-        if pipeline.acts_on_responses()
-            && let Ok(headers) = host::headers(Map::Response)
-        {
-            let edits = pipeline.response_headers(routed, headers.iter(), &mut self.active.env());
-            // The response is not ours to fail.
-            apply::headers(Map::Response, pipeline.response_header_names(), &edits).ok();
+        let (came, next) = response::headers(&self.active, routed, end_of_stream);
+        *answer = came;
+        self.respond(next)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Phase::Released { routed, answer: Some(answer) } = &mut self.phase else {
+            return Action::Continue;
+        };
+        let next = response::body(&self.active, routed, answer, size, end_of_stream);
+        self.respond(next)
+    }
+
+    /// With trailers no body callback says that the body has ended: this one does.
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        let Phase::Released { routed, answer: Some(answer) } = &mut self.phase else {
+            return Action::Continue;
+        };
+        let held = answer.needs() == Need::Whole;
+        answer.end();
+        let next =
+            if held { response::whole(&self.active, routed, answer) } else { return Action::Continue };
+        self.respond(next)
+    }
+
+    /// Comes once for each stream, before the access log is written.
+    fn on_log(&mut self) {
+        if let Phase::Released { routed, answer } = &mut self.phase {
+            response::finish(&self.active, routed, answer.take(), true);
         }
-        Action::Continue
     }
 }
 
 /// The host deletes every stream's context exactly once, however the stream ended.
 impl Drop for Stream {
     fn drop(&mut self) {
-        let Active { pipeline, .. } = &*self.active;
         match &mut self.phase {
             Phase::Reading { .. } if self.outlet.ended() == Fate::Held => {
-                pipeline.count_ending(Ending::Aborted, &mut self.active.env());
+                self.active.pipeline.count_ending(Ending::Aborted, &mut self.active.env());
             }
-            Phase::Released(routed) => pipeline.finish(routed, &mut self.active.env()),
+            // Nothing is left to be accounted for, unless the host did not ask for the log.
+            Phase::Released { routed, answer } => {
+                response::finish(&self.active, routed, answer.take(), false);
+                self.active.pipeline.finish(routed, &mut self.active.env());
+            }
             Phase::New | Phase::Reading { .. } | Phase::Replied => {}
         }
     }

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Filter, address};
 
+/// How long a route waits for a whole answer.
+const TIMEOUT: &str = "60s";
+
 /// A route that matches when a header has exactly this value.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -46,6 +49,10 @@ pub struct Listener {
     pub body_buffer: Option<u64>,
     /// Protocols that a request may upgrade to; `CONNECT` adds a route for it.
     pub upgrades: Vec<String>,
+    /// How long the default route waits for a whole answer, as Envoy writes it: `60s`.
+    pub timeout: String,
+    /// How long a stream on the default route may be still; Envoy's default when absent.
+    pub idle_timeout: Option<String>,
     /// Fields that are set on requests behind all filters, with their values in Envoy's format.
     pub upstream_headers: Vec<(String, String)>,
 }
@@ -64,6 +71,8 @@ impl Listener {
             connection_buffer: None,
             body_buffer: Some(9 << 20),
             upgrades: Vec::new(),
+            timeout: TIMEOUT.to_owned(),
+            idle_timeout: None,
             upstream_headers: Vec::new(),
         }
     }
@@ -106,7 +115,12 @@ impl Listener {
         if self.upgrades.iter().any(|name| name == "CONNECT") {
             routes.push(json!({"match": {"connect_matcher": {}}, "route": forward(&self.default_cluster)}));
         }
-        routes.push(json!({"match": {"prefix": "/"}, "route": forward(&self.default_cluster)}));
+        let mut default = forward(&self.default_cluster);
+        default["timeout"] = self.timeout.clone().into();
+        if let Some(limit) = &self.idle_timeout {
+            default["idle_timeout"] = limit.clone().into();
+        }
+        routes.push(json!({"match": {"prefix": "/"}, "route": default}));
         let mut host = json!({"name": "all", "domains": ["*"], "routes": routes});
         let set = |(key, value): &(String, String)| json!({"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"});
         if !self.upstream_headers.is_empty() {
@@ -127,5 +141,5 @@ impl Route {
 }
 
 fn forward(cluster: &str) -> Value {
-    json!({"cluster": cluster, "timeout": "60s"})
+    json!({"cluster": cluster, "timeout": TIMEOUT})
 }

@@ -1,6 +1,7 @@
 //! The module in a real Envoy: one function for each point that has to hold there.
 
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "not every target uses all of it")]
 mod support;
 
 mod aborts;

@@ -24,16 +24,24 @@ mod config_update;
 mod connection;
 #[path = "../envoy/custom_module.rs"]
 mod custom_module;
+#[path = "../response/endings.rs"]
+mod endings;
 #[path = "../envoy/hostile.rs"]
 mod hostile;
 #[path = "../envoy/metrics.rs"]
 mod metrics;
+#[path = "../response/observed.rs"]
+mod observed;
 #[path = "../envoy/refusals.rs"]
 mod refusals;
 #[path = "../envoy/routing.rs"]
 mod routing;
 #[path = "../envoy/spoofing.rs"]
 mod spoofing;
+#[path = "../response/streams.rs"]
+mod streams;
+#[path = "../response/unharmed.rs"]
+mod unharmed;
 
 /// Twice, in one VM, without the flag: as Istio attaches two WasmPlugins.
 fn attach(filter: ipp_testharness::bootstrap::Filter) -> Vec<ipp_testharness::bootstrap::Filter> {

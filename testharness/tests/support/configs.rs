@@ -33,3 +33,31 @@ pub(crate) fn with(section: &[&str]) -> String {
     }
     config
 }
+
+/// Responses observed, by two models and two tenants; streams tell of usage.
+pub(crate) const OBSERVED: &str = "\
+apiVersion: llm-d.ai/v1alpha1
+kind: PayloadProcessorConfig
+plugins:
+- type: body-field-to-header
+  parameters: {fieldName: model, headerName: X-Gateway-Model-Name}
+- type: stream-usage
+profiles:
+- name: default
+  plugins:
+    request:
+    - pluginRef: body-field-to-header
+    - pluginRef: stream-usage
+proxyWasm:
+  responses:
+    models:
+    - {name: llama, inputPerMillion: 0.5, outputPerMillion: 1.5}
+    - {name: qwen}
+  attribution: {header: X-Tenant-Id, trusted: [red, blue]}
+";
+
+/// An event with content.
+pub(crate) const HI: &str = r#"{"model":"llama","choices":[{"delta":{"content":"Hi"}}]}"#;
+/// The event that only tells of usage.
+pub(crate) const USAGE: &str =
+    r#"{"model":"llama","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;

@@ -16,6 +16,9 @@ use crate::{elsewhere, envoy, launch, module, toolchain};
 /// Programs that the tests of the image need, and Debian's packages of the same names.
 const REGISTRY: [&str; 3] = ["docker-registry", "skopeo", "openssl"];
 
+/// Scrapes an Envoy in one of the tests; also the name of Debian's package.
+const PROMETHEUS: &str = "prometheus";
+
 const HARNESS: &str = "ipp-testharness";
 
 /// The harness's test files with this prefix need no Envoy.
@@ -98,6 +101,9 @@ impl<'a> Session<'a> {
         let mut command = self.harness_command(|name| !name.starts_with(NATIVE) && name != ATTACH)?;
         let envoy = envoy::find(self.workspace)?;
         println!("Envoy {} at {} ({})", envoy.version, envoy.path.display(), envoy.origin);
+        if on_path(PROMETHEUS).is_none() && may_apt_get() {
+            apt_get_install(&[PROMETHEUS])?;
+        }
         command.env("IPP_ENVOY", &envoy.path);
         run_counted(command, counts, &mut stdout())
     }

@@ -5,11 +5,13 @@ use super::error::{ConfigErrors, Sink};
 use super::nearest::hint;
 use super::profiles::Resolver;
 use super::view::{Invalid, Object, View};
+use crate::attachment::Role;
 use crate::head::HeaderTable;
 use crate::metrics::{Metrics, is_label_value};
+use crate::observation::Observation;
 use crate::options::Options;
 use crate::payload::Wanted;
-use crate::pipeline::{CoreMetrics, Pipeline};
+use crate::pipeline::{CoreMetrics, Parts, Pipeline};
 use crate::plugin::{Build, Plugin, Registry};
 use crate::source::Polled;
 use ipp_selector::Candidate;
@@ -80,6 +82,7 @@ pub(super) struct Instance {
 #[derive(Default)]
 pub(super) struct Declared {
     pub(super) wanted: Wanted,
+    pub(super) response_wanted: Wanted,
     pub(super) request_headers: HeaderTable,
     pub(super) response_headers: HeaderTable,
     pub(super) metrics: Metrics,
@@ -93,6 +96,7 @@ impl Declared {
     pub(super) fn build<'a>(&'a mut self, instance: &'a str) -> Build<'a> {
         Build {
             wanted: &mut self.wanted,
+            response_wanted: &mut self.response_wanted,
             request_headers: &mut self.request_headers,
             response_headers: &mut self.response_headers,
             metrics: &mut self.metrics,
@@ -153,14 +157,29 @@ fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipe
         // Names that cannot be owned were reported when the section was read.
         declared.request_headers.owns(name).ok();
     }
+    if options.role == Role::Reader && parts.as_ref().is_ok_and(Parts::holds_responses) {
+        root.invalid(
+            "a plugin that needs the whole response holds its headers, which only the role \"direct\" can: with \"reader\" and \
+             \"gate\" the response would hang",
+        );
+    }
+    let observation = Observation::new(
+        &options.responses,
+        &mut declared.metrics,
+        &mut declared.request_headers,
+        &mut declared.wanted,
+    )
+    .map_err(|why| document.invalid(format!("proxyWasm.attribution.header: {why}")))?;
     let core = CoreMetrics::define(&mut declared.metrics, &declared.rejection_codes, info);
     parts.map(|parts| Pipeline {
         wanted: declared.wanted,
+        response_wanted: declared.response_wanted,
         request_headers: declared.request_headers,
         response_headers: declared.response_headers,
         metrics: declared.metrics,
         core,
         options,
+        observation,
         parts,
         sources: declared.sources,
     })

@@ -4,8 +4,8 @@ use super::load::{Declared, Instance};
 use super::nearest::hint;
 use super::view::{Invalid, Object, View};
 use crate::metrics::MetricKind;
-use crate::pipeline::{Installed, Parts, Profile};
-use crate::plugin::{Plugin, ProfilePicker, RequestPlugin, ResponseHeadersPlugin};
+use crate::pipeline::{FullBody, Installed, Parts, Profile, ResponseChain};
+use crate::plugin::{Plugin, ProfilePicker, RequestPlugin};
 use crate::plugins::SingleProfilePicker;
 use ipp_selector::{BuildError, Candidate, Selector, SelectorBuilder};
 use std::rc::Rc;
@@ -35,11 +35,12 @@ impl<'a> Resolver<'a> {
     /// Everything that refers to plugins.
     pub(super) fn resolve(&mut self, document: &Object<'_>) -> Result<Parts, Invalid> {
         let pre = self.section(document, "preProcessing").map(|references| self.pre_processors(&references));
-        let post = self.section(document, "postProcessing").map(|references| {
-            self.response_plugins(&references, "post-processor: it acts on no response headers")
-        });
+        let post = self
+            .section(document, "postProcessing")
+            .map(|references| self.response_plugins(&references, "post-processor: it acts on no responses"));
         self.data_layer(document);
-        let profiles = self.profiles(document);
+        let post_reads_bodies = post.as_ref().is_ok_and(|post| !post.bodies.is_empty());
+        let profiles = self.profiles(document, post_reads_bodies);
         let names = profiles
             .as_ref()
             .map(|profiles| profiles.iter().map(|profile| profile.name.clone()).collect::<Vec<String>>());
@@ -98,20 +99,30 @@ impl<'a> Resolver<'a> {
         installed
     }
 
-    fn response_plugins(
-        &mut self,
-        references: &[Reference<'_, '_>],
-        otherwise: &str,
-    ) -> Vec<Installed<dyn ResponseHeadersPlugin>> {
-        let mut installed = Vec::new();
+    /// Sorts references to plugins on responses by what they act on.
+    fn response_plugins(&mut self, references: &[Reference<'_, '_>], otherwise: &str) -> ResponseChain {
+        let mut chain = ResponseChain::default();
         for reference in references {
             let Some(plugin) = &reference.instance.plugin else { continue };
-            match &plugin.response_headers {
-                Some(response) => installed.push(self.install(reference.instance, "response", response)),
-                None => drop(reference.misplaced(&format!("a {otherwise}"))),
+            if let Some(headers) = &plugin.response_headers {
+                chain.headers.push(self.install(reference.instance, "response", headers));
+            }
+            if let Some((body, unreadable)) = &plugin.response_body {
+                let Instance { name, kind, .. } = reference.instance;
+                let labels = [("plugin_type", kind.as_str()), ("plugin_name", name.as_str())];
+                let skipped = "ipp_response_plugin_skipped_total";
+                chain.bodies.push(FullBody {
+                    installed: self.install(reference.instance, "response_body", body),
+                    unreadable: *unreadable,
+                    skipped: self.declared.metrics.define(MetricKind::Counter, skipped, &labels),
+                });
+            } else if let Some(events) = &plugin.response_events {
+                chain.events.push(self.install(reference.instance, "response_event", events));
+            } else if plugin.response_headers.is_none() {
+                reference.misplaced(&format!("a {otherwise}"));
             }
         }
-        installed
+        chain
     }
 
     fn install<T: ?Sized>(&mut self, instance: &Instance, point: &str, plugin: &Rc<T>) -> Installed<T> {
@@ -122,7 +133,7 @@ impl<'a> Resolver<'a> {
         Installed { plugin: Rc::clone(plugin), duration }
     }
 
-    fn profiles(&mut self, document: &Object<'_>) -> Result<Vec<Profile>, Invalid> {
+    fn profiles(&mut self, document: &Object<'_>, post_reads_bodies: bool) -> Result<Vec<Profile>, Invalid> {
         let section = document.require("profiles")?;
         let list = section.list()?;
         if list.is_empty() {
@@ -130,7 +141,7 @@ impl<'a> Resolver<'a> {
         }
         let mut profiles: Vec<Profile> = Vec::new();
         for view in &list {
-            let Ok(profile) = self.profile(view) else { continue };
+            let Ok(profile) = self.profile(view, post_reads_bodies) else { continue };
             if let Some(first) = profiles.iter().position(|earlier| earlier.name == profile.name) {
                 view.invalid(format!("profiles[{first}] has the name {:?} already", profile.name));
             }
@@ -140,7 +151,7 @@ impl<'a> Resolver<'a> {
         if profiles.len() == list.len() { Ok(profiles) } else { Err(Invalid) }
     }
 
-    fn profile(&mut self, view: &View<'_>) -> Result<Profile, Invalid> {
+    fn profile(&mut self, view: &View<'_>, post_reads_bodies: bool) -> Result<Profile, Invalid> {
         let object = view.object(&["name", "plugins"])?;
         let name = object.require("name").and_then(|name| name.text());
         let section = object.require("plugins")?;
@@ -155,12 +166,27 @@ impl<'a> Resolver<'a> {
                 section.invalid("request and response are both empty; a profile needs at least one plugin")
             );
         }
-        let request = self.request_chain(&request);
-        let response = self.response_plugins(
+        let mut answer = self.response_plugins(
             &response,
             "ResponseProcessor or ResponseChunkProcessor, nor does it act on response headers",
         );
-        Ok(Profile { name: name?.to_owned(), request, response })
+        // A plugin that changes the request and has to change the stream that comes of it.
+        for reference in &request {
+            if let Some(plugin) = &reference.instance.plugin
+                && let (Some(_), Some(events)) = (&plugin.request, &plugin.response_events)
+                && !response.iter().any(|named| std::ptr::eq(named.instance, reference.instance))
+            {
+                answer.events.push(self.install(reference.instance, "response_event", events));
+            }
+        }
+        if !answer.events.is_empty() && (post_reads_bodies || !answer.bodies.is_empty()) {
+            section.invalid(
+                "plugins that act on the events of streams and plugins that need the whole body cannot be mixed, in a \
+                 profile or with postProcessing: the one must not hold what the other has to",
+            );
+        }
+        let request = self.request_chain(&request);
+        Ok(Profile { name: name?.to_owned(), request, response: answer })
     }
 
     /// Sorts a profile's `request` list by what the plugins are: those that act on the request keep their

@@ -6,7 +6,7 @@
 
 mod kept;
 mod nested;
-mod number;
+pub(crate) mod number;
 mod seen;
 mod stack;
 mod structure;
@@ -92,6 +92,8 @@ pub struct Members {
     next: Option<FieldId>,
     /// Offset of the top-level value being read.
     value_start: usize,
+    /// The field whose object or array is being kept.
+    whole: Option<FieldId>,
     kept: Kept,
     fields: Vec<Captured>,
     failed: Option<BodyError>,
@@ -110,6 +112,7 @@ impl Members {
             first_member_at: 0,
             next: None,
             value_start: 0,
+            whole: None,
             kept: Kept::default(),
             fields: vec![Captured::default(); wanted.names.len()],
             failed: None,
@@ -129,6 +132,12 @@ impl Members {
     /// The value of a wanted field, as far as the body is known.
     pub fn value(&self, field: FieldId) -> Value<'_> {
         self.fields.get(field.0).map_or(Value::Absent, Captured::value)
+    }
+
+    /// A wanted object or array as it is written, if [`Wanted::add_whole`] asked for it and it is not too long.
+    pub fn whole(&self, field: FieldId) -> Option<&[u8]> {
+        let captured = self.fields.get(field.0).filter(|captured| !captured.too_long)?;
+        (!captured.whole.is_empty()).then_some(captured.whole.as_slice())
     }
 
     /// The byte ranges in the body where the field's value stands: more than one only for allowed duplicates.
@@ -155,6 +164,9 @@ impl Members {
             return Err(error);
         }
         let result = self.scan(wanted, chunk);
+        if let Some(field) = self.whole {
+            self.keep_whole(field, chunk, chunk.len());
+        }
         self.failed = result.err();
         self.base = self.base.wrapping_add(chunk.len());
         result
@@ -210,7 +222,7 @@ impl Members {
                     }
                     cursor.skip(1);
                     if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                        self.structure(byte, &cursor)?;
+                        self.structure(wanted, byte, &cursor)?;
                     }
                 }
             }
@@ -300,6 +312,9 @@ impl Members {
         self.state = State::AfterValue;
         if self.stack.depth() == 1 {
             let span = self.value_start..self.behind(cursor);
+            if let Some(field) = self.whole.take() {
+                self.keep_whole(field, cursor.chunk, cursor.at);
+            }
             if let Some(captured) = self.next.take().and_then(|field| self.fields.get_mut(field.0)) {
                 captured.spans.push(span);
             }
@@ -338,6 +353,19 @@ impl Members {
             captured.text = text.unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Keeps what `chunk[..end]` holds of the object or array that is kept.
+    fn keep_whole(&mut self, field: FieldId, chunk: &[u8], end: usize) {
+        let piece = chunk.get(self.value_start.saturating_sub(self.base)..end).unwrap_or_default();
+        if let Some(captured) = self.fields.get_mut(field.0) {
+            captured.too_long |= captured.whole.len().saturating_add(piece.len()) > MAX_VALUE_BYTES;
+            if captured.too_long {
+                captured.whole = Vec::new();
+            } else {
+                captured.whole.extend_from_slice(piece);
+            }
+        }
     }
 
     /// The chunk ends inside a token whose text is needed: its bytes are kept.

@@ -2,15 +2,15 @@
 
 /// The plain start of some string bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// How many bytes come before the first quote, backslash or control character, or all of them.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// Whether none of these bytes is above 0x7F.
-    pub(super) ascii: bool,
+    pub(crate) ascii: bool,
 }
 
 /// Measures the run of plain bytes at the start of `bytes`, one by one: for the few that [`clean`] leaves.
-pub(super) fn plain_run(bytes: &[u8]) -> Run {
+pub(crate) fn plain_run(bytes: &[u8]) -> Run {
     let len = bytes.iter().position(|byte| is_special(*byte)).unwrap_or(bytes.len());
     Run { len, ascii: bytes.get(..len).unwrap_or_default().is_ascii() }
 }
@@ -26,7 +26,7 @@ pub(super) fn closed(bytes: &[u8], at: usize) -> Result<usize, usize> {
 /// that is wrong or that the end of `bytes` cuts, or within the last few bytes, which are not worth its while.
 /// Never inside of an escape or a character.
 #[inline]
-pub(super) fn clean(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn clean(bytes: &[u8], mut at: usize) -> usize {
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
         let stop = stops(block);
         if stop == 0 {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 /// An unpaired surrogate: an escape that stands for no character.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LoneSurrogate;
+pub(crate) struct LoneSurrogate;
 
 /// Decodes what stands between the quotes of a JSON string. The scanner has checked syntax and UTF-8 before.
-pub(super) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, LoneSurrogate> {
+pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, LoneSurrogate> {
     let raw = String::from_utf8_lossy(raw);
     if !raw.contains('\\') {
         return Ok(raw);

@@ -43,6 +43,8 @@ pub(crate) struct Captured {
     /// Decoded string, or number as written; empty for the others.
     pub(crate) text: String,
     pub(crate) too_long: bool,
+    /// An object or array as it is written, where that was asked for.
+    pub(crate) whole: Vec<u8>,
     /// Byte ranges of the value in the body; more than one only where duplicate keys are allowed.
     pub(crate) spans: Vec<Range<usize>>,
 }

@@ -31,6 +31,7 @@ impl<'a> Params<'a> {
 /// Collects what the plugins of a configuration declare; the union decides how much of a request is read.
 pub struct Build<'a> {
     pub(crate) wanted: &'a mut Wanted,
+    pub(crate) response_wanted: &'a mut Wanted,
     pub(crate) request_headers: &'a mut HeaderTable,
     pub(crate) response_headers: &'a mut HeaderTable,
     pub(crate) metrics: &'a mut Metrics,
@@ -45,6 +46,16 @@ impl Build<'_> {
     /// Declares a top-level body field that is read or written.
     pub fn field(&mut self, name: &str) -> FieldId {
         self.wanted.add(name)
+    }
+
+    /// As [`Self::field`]; an object or array can be read as it is written.
+    pub fn whole_field(&mut self, name: &str) -> FieldId {
+        self.wanted.add_whole(name)
+    }
+
+    /// Declares a top-level field of a response's body that is read. Only full-body plugins get to see it.
+    pub fn response_field(&mut self, name: &str) -> FieldId {
+        self.response_wanted.add(name)
     }
 
     /// Declares a request header that is read.

@@ -36,7 +36,15 @@ impl<'r> Fields<'r> {
     /// The current value of a body field.
     pub(crate) fn get(self, field: FieldId) -> Value<'r> {
         match self.edits.fields.iter().find(|(edited, _)| *edited == field) {
-            Some((_, text)) => Value::String(text),
+            Some((_, Edited::Text(text))) => Value::String(text),
+            Some((_, Edited::Json(json))) => match json.as_bytes().first() {
+                Some(b'{') => Value::Object,
+                Some(b'[') => Value::Array,
+                Some(b't') => Value::Bool(true),
+                Some(b'f') => Value::Bool(false),
+                Some(b'n') => Value::Null,
+                _ => Value::Number(json),
+            },
             None => self.members.value(field),
         }
     }
@@ -46,7 +54,16 @@ impl<'r> Fields<'r> {
 #[derive(Debug, Default)]
 struct Edits {
     headers: Vec<HeaderEdit>,
-    fields: Vec<(FieldId, String)>,
+    fields: Vec<(FieldId, Edited)>,
+}
+
+/// What a field is set to.
+#[derive(Debug)]
+enum Edited {
+    /// A string, as text.
+    Text(String),
+    /// Any value, as JSON.
+    Json(String),
 }
 
 /// A header that is to be set, or removed where there is no value.
@@ -127,6 +144,11 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The value that the client sent for a body field, whatever plugins made of it.
+    pub fn client_field(&self, field: FieldId) -> Value<'_> {
+        self.members.value(field)
+    }
+
     /// Sets a body field to a string. Only the bytes of its value change; a field that is absent comes first
     /// in the object. Setting what is there already changes nothing.
     pub fn set_field(&mut self, field: FieldId, text: impl Into<String>) {
@@ -135,7 +157,19 @@ impl<'a> Request<'a> {
             return;
         }
         self.edits.fields.retain(|(edited, _)| *edited != field);
-        self.edits.fields.push((field, text));
+        self.edits.fields.push((field, Edited::Text(text)));
+    }
+
+    /// An object or array of the client's as it is written, up to 8 KiB. It has to be declared with
+    /// [`Build::whole_field`](super::Build::whole_field).
+    pub fn whole_field(&self, field: FieldId) -> Option<&[u8]> {
+        self.members.whole(field)
+    }
+
+    /// Sets a body field to an object or array, written as JSON. What is written is not checked.
+    pub fn set_json_field(&mut self, field: FieldId, json: String) {
+        self.edits.fields.retain(|(edited, _)| *edited != field);
+        self.edits.fields.push((field, Edited::Json(json)));
     }
 
     /// Sets a header, whatever it was.
@@ -192,8 +226,11 @@ impl<'a> Request<'a> {
     ) -> (Vec<HeaderEdit>, Vec<Splice>, State, Vec<Hold>) {
         let mut splices = Vec::new();
         let mut inserted = Vec::new();
-        for (field, text) in &self.edits.fields {
-            let json = encode_string(text);
+        for (field, edited) in &self.edits.fields {
+            let json = match edited {
+                Edited::Text(text) => encode_string(text),
+                Edited::Json(json) => json.clone(),
+            };
             let spans = self.members.spans(*field);
             if spans.is_empty() {
                 inserted.push(format!("{}:{json}", encode_string(&name(*field))));

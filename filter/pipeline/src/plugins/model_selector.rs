@@ -7,6 +7,7 @@ use crate::metrics::MetricId;
 use crate::payload::{FieldId, Value};
 use crate::plugin::{Build, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
 use crate::reject::Rejection;
+use crate::state::SelectedModel;
 use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
 use ipp_selector::{
     Candidate, Contender, Emptied, Env, IN_FLIGHT, IN_FLIGHT_TOKENS, Observer, Query, Requested, Rng,
@@ -38,10 +39,6 @@ pub(crate) const TYPE: PluginType = PluginType {
         Ok(Plugin::new().model_selector(Host::default()))
     },
 };
-
-/// The model that a request's profile chose; for plugins that come after, and for the response.
-#[derive(Debug)]
-pub(crate) struct SelectedModel(pub(crate) Rc<str>);
 
 /// Makes the plugin, once.
 #[derive(Default)]

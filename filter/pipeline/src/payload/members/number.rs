@@ -2,7 +2,7 @@
 
 /// How much of a number was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Number {
+pub(crate) enum Number {
     Minus,
     Zero,
     Integer,
@@ -15,7 +15,7 @@ pub(super) enum Number {
 
 impl Number {
     /// The state after a number's first byte, or nothing if no number begins with it.
-    pub(super) const fn begin(byte: u8) -> Option<Self> {
+    pub(crate) const fn begin(byte: u8) -> Option<Self> {
         match byte {
             b'-' => Some(Self::Minus),
             b'0' => Some(Self::Zero),
@@ -26,7 +26,7 @@ impl Number {
 
     /// The state after one more byte, or nothing if the number cannot go on with it.
     #[inline]
-    pub(super) const fn next(self, byte: u8) -> Option<Self> {
+    pub(crate) const fn next(self, byte: u8) -> Option<Self> {
         match (self, byte) {
             (Self::Minus, b'0') => Some(Self::Zero),
             (Self::Minus, b'1'..=b'9') | (Self::Integer, b'0'..=b'9') => Some(Self::Integer),
@@ -42,7 +42,7 @@ impl Number {
     }
 
     /// Whether the number may end here.
-    pub(super) const fn is_complete(self) -> bool {
+    pub(crate) const fn is_complete(self) -> bool {
         matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
     }
 }

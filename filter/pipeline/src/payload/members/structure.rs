@@ -2,13 +2,18 @@
 
 use super::number::Number;
 use super::{Cursor, Members, Role, State};
-use crate::payload::BodyError;
 use crate::payload::value::{Captured, Kind};
+use crate::payload::{BodyError, Wanted};
 
 impl Members {
     /// A byte between tokens; the cursor stands behind it.
     #[inline]
-    pub(super) fn structure(&mut self, byte: u8, cursor: &Cursor<'_>) -> Result<(), BodyError> {
+    pub(super) fn structure(
+        &mut self,
+        wanted: &Wanted,
+        byte: u8,
+        cursor: &Cursor<'_>,
+    ) -> Result<(), BodyError> {
         match (self.state, byte) {
             (State::AfterValue, b',') => {
                 self.state = if self.stack.in_object() { State::Key } else { State::Value };
@@ -24,7 +29,9 @@ impl Members {
                 self.state = State::Value;
                 Ok(())
             }
-            (State::Value | State::FirstElement, first) if first != b']' => self.value_begins(first, cursor),
+            (State::Value | State::FirstElement, first) if first != b']' => {
+                self.value_begins(wanted, first, cursor)
+            }
             (State::FirstKey, b'}') => self.close(cursor),
             (State::FirstElement, b']') => self.close(cursor),
             (State::AfterValue, b'}') if self.stack.in_object() => self.close(cursor),
@@ -54,7 +61,7 @@ impl Members {
     }
 
     #[inline]
-    fn value_begins(&mut self, first: u8, cursor: &Cursor<'_>) -> Result<(), BodyError> {
+    fn value_begins(&mut self, wanted: &Wanted, first: u8, cursor: &Cursor<'_>) -> Result<(), BodyError> {
         let here = self.behind(cursor).wrapping_sub(1);
         self.role = Role::Value;
         let (kind, state) = match first {
@@ -75,6 +82,9 @@ impl Members {
                 if let Some(captured) = self.fields.get_mut(field.0) {
                     let spans = std::mem::take(&mut captured.spans);
                     *captured = Captured { kind: Some(kind), spans, ..Captured::default() };
+                }
+                if matches!(kind, Kind::Object | Kind::Array) && wanted.whole.contains(&field) {
+                    self.whole = Some(field);
                 }
                 if matches!(kind, Kind::String | Kind::Number) {
                     self.role = Role::Wanted(field);

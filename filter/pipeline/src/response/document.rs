@@ -1,0 +1,327 @@
+//! One JSON document of a response, read while its bytes arrive: values at known places, in constant memory.
+//!
+//! All of it is checked against the grammar of RFC 8259, apart from the encoding of what stands in strings: a
+//! document that is not JSON, not complete, or nested deeper than [`MAX_DEPTH`] says nothing.
+
+use super::paths::Node;
+use super::reading::{MAX_MODEL_BYTES, Reading};
+use crate::payload::members::number::Number;
+use crate::payload::{strings, text};
+
+/// How deep arrays and objects may nest: as serde_json has it.
+pub(super) const MAX_DEPTH: usize = 127;
+/// Below this many levels nothing is looked for.
+const KNOWN_LEVELS: usize = 8;
+
+/// What may come next.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Start,
+    FirstKey,
+    Key,
+    Colon,
+    FirstElement,
+    Value,
+    AfterValue,
+    String,
+    Escape,
+    Hex(u8),
+    Number(Number),
+    Literal(&'static [u8]),
+    Done,
+    Failed,
+}
+
+/// What the string being read is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A key that may lead somewhere: its text is kept.
+    Key,
+    /// A key in an object where nothing is looked for.
+    OtherKey,
+    /// The model's name: its text is kept.
+    Model,
+    /// A value that matters if there is any text in it.
+    AnyText,
+    Value,
+}
+
+#[derive(Debug)]
+pub(super) struct Document {
+    state: State,
+    role: Role,
+    depth: usize,
+    /// Bit i says that level i is an object.
+    objects: u128,
+    /// The places of the outer open levels.
+    levels: [Node; KNOWN_LEVELS],
+    /// The place of the value that is read or comes next.
+    node: Node,
+    /// The text of the key or model being read, as written; at most [`MAX_MODEL_BYTES`].
+    token: Vec<u8>,
+    token_too_long: bool,
+    /// The digits of the number being read; nothing if it is no token count.
+    count: Option<u32>,
+    pub(super) reading: Reading,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            state: State::Start,
+            role: Role::Value,
+            depth: 0,
+            objects: 0,
+            levels: [Node::Other; KNOWN_LEVELS],
+            node: Node::Root,
+            token: Vec::new(),
+            token_too_long: false,
+            count: None,
+            reading: Reading::default(),
+        }
+    }
+}
+
+impl Document {
+    /// Begins anew, for the next document of a stream.
+    pub(super) fn restart(&mut self) {
+        self.state = State::Start;
+        (self.depth, self.objects, self.node) = (0, 0, Node::Root);
+        self.reading.clear();
+    }
+
+    /// Whether the document is complete and JSON.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Whether it cannot be JSON any more.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.state, State::Failed)
+    }
+
+    /// Reads the next bytes.
+    pub(super) fn feed(&mut self, chunk: &[u8]) {
+        let mut at = 0_usize;
+        while let Some(&byte) = chunk.get(at) {
+            let mut next = at.wrapping_add(1);
+            match self.state {
+                State::String => next = self.string(chunk, at),
+                State::Escape => {
+                    self.keep(&[byte]);
+                    self.state = match byte {
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::String,
+                        b'u' => State::Hex(4),
+                        _ => State::Failed,
+                    };
+                }
+                State::Hex(left) => {
+                    self.keep(&[byte]);
+                    self.state = match (byte.is_ascii_hexdigit(), left) {
+                        (false, _) => State::Failed,
+                        (true, 1) => State::String,
+                        (true, _) => State::Hex(left.wrapping_sub(1)),
+                    };
+                }
+                State::Number(number) => match number.next(byte) {
+                    Some(longer) => {
+                        self.state = State::Number(longer);
+                        self.digit(byte);
+                    }
+                    None => {
+                        self.number_ends(number);
+                        // The byte belongs to what follows.
+                        next = at;
+                    }
+                },
+                State::Literal(rest) => {
+                    self.state = match rest.split_first() {
+                        Some((&expected, [])) if expected == byte => State::AfterValue,
+                        Some((&expected, rest)) if expected == byte => State::Literal(rest),
+                        _ => State::Failed,
+                    };
+                }
+                State::Failed => return,
+                _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {}
+                _ => self.structure(byte),
+            }
+            at = next;
+        }
+    }
+
+    /// A byte between tokens.
+    #[inline]
+    fn structure(&mut self, byte: u8) {
+        let in_object = self.in_object();
+        match (self.state, byte) {
+            (State::AfterValue, b',') if in_object => self.state = State::Key,
+            (State::AfterValue, b',') => {
+                self.state = State::Value;
+                self.node = self.level();
+            }
+            (State::Key | State::FirstKey, b'"') => {
+                self.role = if self.level() == Node::Other { Role::OtherKey } else { Role::Key };
+                self.string_begins();
+            }
+            (State::Colon, b':') => self.state = State::Value,
+            (State::FirstElement, b']') | (State::FirstKey, b'}') => self.close(),
+            (State::AfterValue, b'}') if in_object => self.close(),
+            (State::AfterValue, b']') if !in_object => self.close(),
+            (State::Start, b'{' | b'[') | (State::Value | State::FirstElement, _) => self.value_begins(byte),
+            _ => self.state = State::Failed,
+        }
+    }
+
+    #[inline]
+    fn value_begins(&mut self, first: u8) {
+        match first {
+            b'"' => {
+                self.role = match self.node {
+                    Node::Model => Role::Model,
+                    node if node.takes_text() => Role::AnyText,
+                    _ => Role::Value,
+                };
+                self.string_begins();
+            }
+            b'{' => {
+                if self.node.takes_object() {
+                    self.found();
+                }
+                self.open(true);
+            }
+            b'[' => self.open(false),
+            b't' => self.state = State::Literal(b"rue"),
+            b'f' => self.state = State::Literal(b"alse"),
+            b'n' => self.state = State::Literal(b"ull"),
+            _ => match Number::begin(first) {
+                Some(number) => {
+                    self.state = State::Number(number);
+                    self.count = matches!(self.node, Node::Count(_)).then_some(0);
+                    self.digit(first);
+                }
+                None => self.state = State::Failed,
+            },
+        }
+    }
+
+    fn open(&mut self, object: bool) {
+        if self.depth >= MAX_DEPTH {
+            self.state = State::Failed;
+            return;
+        }
+        if let Some(level) = self.levels.get_mut(self.depth) {
+            *level = self.node;
+        }
+        let bit = 1_u128.wrapping_shl(self.depth as u32);
+        self.objects = if object { self.objects | bit } else { self.objects & !bit };
+        self.depth = self.depth.wrapping_add(1);
+        self.state = if object { State::FirstKey } else { State::FirstElement };
+        // An element stands where its array does; a key will say where its value stands.
+        self.node = self.level();
+    }
+
+    fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.state = if self.depth == 0 { State::Done } else { State::AfterValue };
+    }
+
+    #[inline]
+    fn in_object(&self) -> bool {
+        let level = self.depth.saturating_sub(1);
+        self.objects.wrapping_shr(level as u32) & 1 == 1
+    }
+
+    /// The place of the innermost open array or object.
+    #[inline]
+    fn level(&self) -> Node {
+        self.levels.get(self.depth.saturating_sub(1)).copied().unwrap_or(Node::Other)
+    }
+
+    fn string_begins(&mut self) {
+        self.state = State::String;
+        self.token.clear();
+        self.token_too_long = false;
+    }
+
+    /// Inside a string, up to its end, an escape that the chunk cuts, or the chunk's end. Says where it stopped.
+    #[inline]
+    fn string(&mut self, chunk: &[u8], from: usize) -> usize {
+        let clean = strings::clean(chunk, from);
+        let rest = chunk.get(clean..).unwrap_or_default();
+        let end = clean.wrapping_add(strings::plain_run(rest).len);
+        if self.role != Role::Value && self.role != Role::OtherKey {
+            self.keep(chunk.get(from..end).unwrap_or_default());
+        }
+        match chunk.get(end) {
+            None => return end,
+            Some(b'"') => self.string_ends(),
+            Some(b'\\') => {
+                self.keep(b"\\");
+                self.state = State::Escape;
+            }
+            Some(_) => self.state = State::Failed,
+        }
+        end.wrapping_add(1)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        match self.role {
+            Role::Key | Role::Model => {
+                if self.token.len().saturating_add(bytes.len()) > MAX_MODEL_BYTES {
+                    self.token_too_long = true;
+                } else {
+                    self.token.extend_from_slice(bytes);
+                }
+            }
+            Role::AnyText if !bytes.is_empty() => self.found(),
+            _ => {}
+        }
+    }
+
+    fn string_ends(&mut self) {
+        self.state = State::AfterValue;
+        match self.role {
+            Role::Key => {
+                let key = text::decode(&self.token).ok().filter(|_| !self.token_too_long);
+                self.node = key.map_or(Node::Other, |key| self.level().child(key.as_bytes()));
+                self.state = State::Colon;
+            }
+            Role::OtherKey => {
+                self.node = Node::Other;
+                self.state = State::Colon;
+            }
+            Role::Model => {
+                let name = text::decode(&self.token).ok().filter(|_| !self.token_too_long);
+                if let Some(name) = name.filter(|name| !name.is_empty()) {
+                    self.reading.model = Some(name.into_owned());
+                }
+            }
+            Role::AnyText | Role::Value => {}
+        }
+    }
+
+    #[inline]
+    fn digit(&mut self, byte: u8) {
+        self.count = match (self.count, byte) {
+            (Some(count), b'0'..=b'9') => {
+                count.checked_mul(10).and_then(|count| count.checked_add(u32::from(byte.wrapping_sub(b'0'))))
+            }
+            _ => None,
+        };
+    }
+
+    fn number_ends(&mut self, number: Number) {
+        self.state = if number.is_complete() { State::AfterValue } else { State::Failed };
+        if let (Node::Count(count), Some(value)) = (self.node, self.count) {
+            self.reading.set(count, value);
+        }
+    }
+
+    /// There is something where it matters that there is something.
+    fn found(&mut self) {
+        match self.node {
+            Node::Error => self.reading.error = true,
+            _ => self.reading.content = true,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A response from its headers to its end: what kind it is, what was observed of it, or why nothing was.
+
+use super::document::Document;
+use super::reading::Reading;
+use super::stream::Stream;
+
+/// What a response's headers say about its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// One JSON document.
+    Json,
+    /// Server-sent events.
+    Events,
+    /// Nothing that can be read.
+    Unread(Unobserved),
+}
+
+/// Why nothing was observed of a response's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unobserved {
+    /// It is compressed.
+    Encoded,
+    /// It is neither JSON nor a stream of events.
+    OtherType,
+    /// It is not the JSON that it says it is, or it broke off.
+    Broken,
+    /// It was read, and said nothing of tokens.
+    NoUsage,
+}
+
+impl Unobserved {
+    /// All reasons with the label that metrics have for them.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Encoded, "encoded"),
+        (Self::OtherType, "other_type"),
+        (Self::Broken, "broken"),
+        (Self::NoUsage, "no_usage"),
+    ];
+}
+
+impl Body {
+    /// By `content-type` and `content-encoding`.
+    pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Self {
+        let mut codings = content_encoding.unwrap_or_default().split(|byte| *byte == b',');
+        if !codings.all(|coding| {
+            let coding = coding.trim_ascii();
+            coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+        }) {
+            return Self::Unread(Unobserved::Encoded);
+        }
+        let media = content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default();
+        let media = media.trim_ascii();
+        let ends = |suffix: &[u8]| {
+            media
+                .len()
+                .checked_sub(suffix.len())
+                .and_then(|at| media.get(at..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+        };
+        if media.eq_ignore_ascii_case(b"text/event-stream") {
+            Self::Events
+        } else if ends(b"/json")
+            || ends(b"+json") && !media.to_ascii_lowercase().starts_with(b"application/grpc")
+        {
+            Self::Json
+        } else {
+            Self::Unread(Unobserved::OtherType)
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Reader {
+    Json(Box<Document>),
+    Events(Box<Stream>),
+    Unread(Unobserved),
+}
+
+/// Watches one response.
+#[derive(Debug)]
+pub struct Watch(Reader);
+
+/// What was observed of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Counts, model, content, error.
+    pub reading: Reading,
+    /// Why there are no token counts; nothing if there are.
+    pub unobserved: Option<Unobserved>,
+}
+
+impl Watch {
+    /// A watch for a body of that kind.
+    pub fn new(body: Body) -> Self {
+        Self(match body {
+            Body::Json => Reader::Json(Box::default()),
+            Body::Events => Reader::Events(Box::default()),
+            Body::Unread(why) => Reader::Unread(why),
+        })
+    }
+
+    /// Whether it needs to see bytes.
+    pub fn reads(&self) -> bool {
+        match &self.0 {
+            Reader::Json(document) => !document.is_broken(),
+            Reader::Events(_) => true,
+            Reader::Unread(_) => false,
+        }
+    }
+
+    /// Whether content has come by. A document is content from its first byte; of a stream it is the first event
+    /// that brings something that was generated, and where the events are not read, the first byte again.
+    pub fn content(&self) -> bool {
+        match &self.0 {
+            Reader::Events(stream) => stream.reading.content,
+            Reader::Json(_) | Reader::Unread(_) => true,
+        }
+    }
+
+    /// Shows it the next bytes.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        match &mut self.0 {
+            Reader::Json(document) => document.feed(chunk),
+            Reader::Events(stream) => stream.feed(chunk),
+            Reader::Unread(_) => {}
+        }
+    }
+
+    /// What was observed, once the response is over.
+    pub fn finish(self) -> Seen {
+        let (reading, broken) = match self.0 {
+            Reader::Json(document) if document.is_complete() => (document.reading, false),
+            Reader::Json(_) => (Reading::default(), true),
+            Reader::Events(mut stream) => {
+                stream.finish();
+                (stream.reading, stream.broken > 0)
+            }
+            Reader::Unread(why) => return Seen { reading: Reading::default(), unobserved: Some(why) },
+        };
+        let unobserved = match reading.usage() {
+            Some(_) => None,
+            None if broken => Some(Unobserved::Broken),
+            None => Some(Unobserved::NoUsage),
+        };
+        Seen { reading, unobserved }
+    }
+}

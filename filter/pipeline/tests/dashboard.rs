@@ -1,0 +1,92 @@
+//! The dashboard and the alert rules of `envoy/` ask for metrics and labels that there are.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use support::pipeline;
+
+const DASHBOARD: &str = include_str!("../../../envoy/dashboard.json");
+const ALERTS: &str = include_str!("../../../envoy/alerts.yaml");
+
+/// A configuration that defines every metric of responses.
+const CONFIG: &str = "
+apiVersion: llm-d.ai/v1alpha1
+kind: PayloadProcessorConfig
+plugins:
+- type: response-field-to-header
+  parameters: {fieldName: id, headerName: X-Id}
+profiles:
+- name: default
+  plugins: {response: [{pluginRef: response-field-to-header}]}
+proxyWasm:
+  responses: {models: [{name: a, inputPerMillion: 1, outputPerMillion: 1}]}
+";
+
+/// The queries, with the place where each stands.
+fn queries() -> Vec<(String, String)> {
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
+    let mut queries = Vec::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let title = panel["title"].as_str().unwrap();
+        for target in panel["targets"].as_array().unwrap() {
+            let text = |key: &str| target[key].as_str().unwrap().to_owned();
+            queries.push((title.to_owned(), text("expr")));
+            queries.push((title.to_owned(), text("legendFormat")));
+        }
+    }
+    let alerts: serde_yaml::Value = serde_yaml::from_str(ALERTS).unwrap();
+    for rule in alerts["groups"][0]["rules"].as_sequence().unwrap() {
+        let name = rule["alert"].as_str().unwrap();
+        queries.push((name.to_owned(), rule["expr"].as_str().unwrap().to_owned()));
+    }
+    queries
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+}
+
+#[test]
+fn every_metric_and_label_of_a_query_exists() {
+    let pipeline = pipeline(CONFIG);
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for metric in pipeline.metrics().all() {
+        let mut parts: Vec<&str> = metric.name.split(";.;").collect();
+        let labels = known.entry(parts.pop().unwrap().to_owned()).or_default();
+        labels.extend(parts.iter().map(|part| part.split_once("=.=").unwrap().0.to_owned()));
+    }
+    let labels: BTreeSet<&str> = known.values().flatten().map(String::as_str).collect();
+    let mut asked = BTreeSet::new();
+    for (place, query) in queries() {
+        let metrics: Vec<&str> = words(&query).filter(|word| word.starts_with("ipp_")).collect();
+        for word in &metrics {
+            let name = word.strip_suffix("_bucket").unwrap_or(word);
+            assert!(known.contains_key(name), "{place}: there is no metric {word}");
+            asked.insert(name.to_owned());
+        }
+        // Labels stand in braces, or behind `by`.
+        for inside in query.split(" by (").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            for label in words(inside).filter(|label| !label.is_empty() && *label != "le") {
+                assert!(labels.contains(label), "{place}: there is no label {label}");
+                let has =
+                    |metric: &&str| known[metric.strip_suffix("_bucket").unwrap_or(metric)].contains(label);
+                assert!(metrics.iter().all(has), "{place}: not every metric has {label}");
+            }
+        }
+        for inside in query.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+            let label = words(inside).next().unwrap_or_default();
+            assert!(label.is_empty() || labels.contains(label), "{place}: there is no label {label}");
+        }
+    }
+    // What users pay for and feel is shown.
+    for metric in [
+        "ipp_request_ttft_milliseconds",
+        "ipp_prompt_tokens_total",
+        "ipp_cost_nanousd_total",
+        "ipp_responses_total",
+    ] {
+        assert!(asked.contains(metric), "{metric} is on no panel");
+    }
+    assert!(asked.len() >= 12, "{asked:?}");
+}
