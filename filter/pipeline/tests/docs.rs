@@ -305,7 +305,13 @@ fn limits_are_those_of_the_code() {
     }
     let sum = DEFAULT_MAX_BYTES + (1 << 20);
     assert!(page.contains(&format!("{sum}            =   {DEFAULT_MAX_BYTES}  +            1048576")));
-    for file in ["envoy/multi-pool.yaml", "envoy/minimal.yaml", "envoy/gate.yaml", "envoy/live-models.yaml"] {
+    for file in [
+        "envoy/multi-pool.yaml",
+        "envoy/minimal.yaml",
+        "envoy/gate.yaml",
+        "envoy/live-models.yaml",
+        "envoy/model-selection.yaml",
+    ] {
         assert!(read(file).contains(&format!("request_body_buffer_limit: {sum}\n")), "{file}");
     }
 }

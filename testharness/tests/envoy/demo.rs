@@ -67,6 +67,23 @@ async fn once_shows_every_sample_as_expected() -> Result<()> {
     Ok(())
 }
 
+/// The worked example of model selection.
+#[tokio::test]
+async fn a_configuration_of_ones_own_chooses_models() -> Result<()> {
+    let port = free_port()?.to_string();
+    let example = artifacts::workspace().join("examples/cost-and-load.yaml");
+    let example = example.to_str().context("the path of the example")?;
+    let output = output(&["--once", "--port", &port, "--config", example]).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    // Named: the model. Not named: the cheapest. Unknown: nobody.
+    assert!(row("base model ").contains("llama-pool"), "{text}");
+    assert!(row("no model").contains("qwen-pool"), "{text}");
+    assert!(row("unknown model").contains("404"), "{text}");
+    Ok(())
+}
+
 /// The exit code means something: with a port that is taken, a configuration that is refused, or nonsense, it
 /// is not 0.
 #[tokio::test]

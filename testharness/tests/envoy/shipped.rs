@@ -42,7 +42,7 @@ async fn run(file: &str, hosts: &[&str]) -> Result<Running> {
 
 #[tokio::test]
 async fn all_pass_envoys_validation() -> Result<()> {
-    for file in ["multi-pool.yaml", "minimal.yaml", "gate.yaml", "live-models.yaml"] {
+    for file in ["multi-pool.yaml", "minimal.yaml", "gate.yaml", "live-models.yaml", "model-selection.yaml"] {
         let shipped = Shipped::load(file)?.module(&artifacts::module())?;
         Envoy::validate_yaml(&artifacts::envoy(), shipped.text()).await?;
     }
@@ -62,6 +62,41 @@ async fn validation_would_find_a_mistake() -> Result<()> {
 #[tokio::test]
 async fn minimal_routes_by_the_model() -> Result<()> {
     routes_by_the_model("minimal.yaml", Some("")).await
+}
+
+#[tokio::test]
+async fn model_selection_chooses_and_stays() -> Result<()> {
+    let running = run("model-selection.yaml", &["small.models.internal", "large.models.internal"]).await?;
+    let rows = [
+        (r#"{"model":"auto"}"#, "new", "small"),
+        (r#"{"model":"large"}"#, "chat", "large"),
+        // The session stays with what it was given, although the other one is cheaper.
+        (r#"{"model":"auto"}"#, "chat", "large"),
+        (r#"{}"#, "chat", "large"),
+    ];
+    for (row, (body, session, model)) in rows.into_iter().enumerate() {
+        let row = row.to_string();
+        let request = Request::post(CHAT, body).header("x-row", &row).header("x-session-id", session);
+        let response = fetch(H1, running.address, &request).await?;
+        assert_eq!(
+            (response.status, response.headers.get("x-selected-model").as_deref()),
+            (200, Some(model))
+        );
+        let arrived = running.log.arrival("x-row", &row).await?;
+        assert_eq!(arrived.upstream, format!("{model}.models.internal"));
+        assert_eq!(arrived.header("x-gateway-model-name").as_deref(), Some(model));
+    }
+    let unknown = fetch(H1, running.address, &Request::post(CHAT, r#"{"model":"gpt-4"}"#)).await?;
+    assert_eq!(unknown.status, 404);
+    let metrics = running.envoy.metrics("ipp_").await?;
+    assert_eq!(metrics[r#"ipp_model_selected_total{model="large"}"#], 3.0);
+    assert_eq!(metrics[r#"ipp_model_observations_total{model="large"}"#], 3.0);
+    assert_eq!(metrics[r#"ipp_inflight{model="large"}"#], 0.0);
+    for series in metrics.keys() {
+        assert!(!series.contains("____"), "a label is still a part of the name: {series}");
+    }
+    running.envoy.assert_healthy().await;
+    Ok(())
 }
 
 #[tokio::test]
