@@ -92,6 +92,9 @@ def all_cases(kubectl: Path, scratch: Path) -> dict[str, list[dict]]:
     routes = shipped("istio/httproute-services.yaml")
     overlays = ROOT / "istio" / "kustomize" / "overlays"
     cases = {f"chart-{path.stem.removesuffix('-values')}": chart(yaml.safe_load(path.read_text()))[0] for path in values_files()}
+    models = yaml.safe_load((CHART / "ci" / "istio-models-values.yaml").read_text())
+    models["provider"]["mode"] = "envoyfilter"
+    cases["chart-istio-envoyfilter-models"] = chart(models)[0]
     # The overlays are the same objects as the files beside them, which another test makes sure of.
     for overlay in ("wasmplugin", "envoyfilter"):
         cases[f"istio-{overlay}"] = kustomize(kubectl, overlays / overlay)

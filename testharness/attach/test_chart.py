@@ -67,7 +67,7 @@ class Rendering(unittest.TestCase):
         seen = {}
         for path in values_files():
             things = chart(yaml.safe_load(path.read_text()))[0]
-            if "live" not in path.stem:
+            if "live" not in path.stem and "models" not in path.stem:
                 seen[path.stem.removesuffix("-values")] = [kind for kind, _ in kinds(things)]
         self.assertEqual(seen, wanted)
 
@@ -105,6 +105,51 @@ class Rendering(unittest.TestCase):
         values = {"payloadProcessor": {"customConfig": config, "modelMappings": mappings}}
         plugin = config_of(next(it for it in self.render(values) if it["kind"] == "WasmPlugin"))["plugins"][0]
         self.assertEqual(plugin["parameters"], {"unknown": "reject", "mappings": mappings})
+
+    def rendered_config(self, processor: dict) -> dict:
+        plugin = next(it for it in self.render({"payloadProcessor": processor}) if it["kind"] == "WasmPlugin")
+        return config_of(plugin)
+
+    def test_models_become_the_parameters_of_the_data_source_in_place_of_its_path(self):
+        models = [
+            {"name": "a", "pricing": {"inputPerMillion": 2.5, "outputPerMillion": 0}, "capacity": 4},
+            {"name": "b", "attributes": {"quality": 62, "region": "eu", "tags": ["x"]}},
+            {"name": "c", "pricing": {"outputPerMillion": 7.5}},
+        ]
+        groups = [{"name": "fast", "models": ["a", "b"]}]
+        wanted = {
+            "models": [
+                {"name": "a", "pricing": {"input_per_million": 2.5, "output_per_million": 0}, "capacity": 4},
+                models[1],
+                {"name": "c", "pricing": {"output_per_million": 7.5}},
+            ],
+            "groups": groups,
+        }
+        own = {"type": "model-config-datasource", "name": "own", "parameters": {"modelsPath": "/config/models.json"}}
+        other = {"type": "model-config-datasource", "name": "other", "parameters": {"models": [{"name": "d"}]}}
+        layer = {"datasources": [{"pluginRef": "own"}, {"pluginRef": "other"}]}
+        config = self.rendered_config(
+            {"customConfig": {"plugins": [own, other], "datalayer": layer}, "models": {"models": models, "groups": groups}}
+        )
+        self.assertEqual(config["plugins"], [own | {"parameters": wanted}, other])
+        self.assertEqual(config["datalayer"], layer)
+
+    def test_models_get_a_data_source_where_the_configuration_has_none(self):
+        added = {"type": "model-config-datasource", "parameters": {"models": [{"name": "a"}]}}
+        reference = {"pluginRef": "model-config-datasource"}
+        custom = {"plugins": [{"type": "x"}], "datalayer": {"extractors": [{"pluginRef": "x"}]}}
+        for written, layer in ((custom, {"extractors": [{"pluginRef": "x"}], "datasources": [reference]}), ({}, {"datasources": [reference]})):
+            config = self.rendered_config({"customConfig": written, "models": {"models": [{"name": "a"}]}})
+            self.assertEqual(config["plugins"][-1], added)
+            self.assertEqual(config["datalayer"], layer)
+        self.assertNotIn("datalayer", self.rendered_config({}))
+
+    def test_the_notes_say_whether_anything_chooses_among_the_models(self):
+        example = yaml.safe_load((CHART / "ci" / "istio-models-values.yaml").read_text())
+        self.assertIn("clients may name one of 2 models", chart(example)[1])
+        del example["payloadProcessor"]["customConfig"]
+        self.assertIn("nothing chooses among them", chart(example)[1])
+        self.assertNotIn("* Models", chart(BASE)[1])
 
     def test_the_default_configuration_is_the_built_in_one(self):
         source = (CHART.parents[1] / "docs" / "configuration.md").read_text()

@@ -1,5 +1,5 @@
-//! Turns a PayloadProcessorConfig and ConfigMaps into what a gateway takes: Istio's objects, an Envoy bootstrap, Helm
-//! values. For those who keep the mapping of models in files, and have nothing watched.
+//! Turns a PayloadProcessorConfig, ConfigMaps and a models file into what a gateway takes: Istio's objects, an Envoy
+//! bootstrap, Helm values. For those who keep the mapping of models in files, and have nothing watched.
 //!
 //! The configuration is loaded as the filter loads it, so that what is refused there is refused here.
 
@@ -7,6 +7,7 @@ mod config_maps;
 mod document;
 mod envoy;
 mod istio;
+mod models;
 mod yaml;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use clap::ValueEnum;
 
 use document::Document;
 use envoy::Upstream;
+use models::Models;
 
 /// What to render, and from what.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,6 +32,10 @@ pub struct Options {
     /// `inference.llm-d.ai/ipp-managed: "true"` are passed over.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub config_map: Vec<PathBuf>,
+    /// The models file of the Go service, `models.json`. Its content becomes the parameters of the configuration's
+    /// `model-config-datasource`, in place of `modelsPath`; one is added where there is none.
+    #[arg(long, value_name = "FILE")]
+    pub models: Option<PathBuf>,
     /// Where Istio finds the module, as `cargo xtask image --push` prints it: oci://HOST/REPOSITORY@sha256:...
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
@@ -107,7 +113,8 @@ pub fn run(options: &Options) -> Result<()> {
 /// A file cannot be read, the filter would refuse the configuration, or an option is missing that the form needs.
 pub fn render(options: &Options) -> Result<Rendered> {
     let mut notes = Vec::new();
-    let mut document = Document::load(options.config.as_deref())?;
+    let models = options.models.as_deref().map(|file| Models::read(file, &mut notes)).transpose()?;
+    let mut document = Document::load(options.config.as_deref(), models.as_ref(), &mut notes)?;
     if !options.config_map.is_empty() {
         let maps = config_maps::read(&options.config_map, &mut notes)?;
         document.add_config_maps(&maps)?;

@@ -1,4 +1,4 @@
-{{- /* The PayloadProcessorConfig: customConfig or the built-in one, with the mappings put into it. */ -}}
+{{- /* The PayloadProcessorConfig: customConfig or the built-in one, with the mappings and the models put into it. */ -}}
 
 {{- define "ipp.config" -}}
 {{- $config := deepCopy .root.Values.payloadProcessor.customConfig -}}
@@ -22,12 +22,51 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- with include "ipp.modelParameters" .root | fromYaml -}}
+{{- $source := dict -}}
+{{- range $plugin := $config.plugins -}}
+{{- if and (eq $plugin.type "model-config-datasource") (not (include "ipp.hasModels" $plugin)) }}{{ $source = $plugin }}{{ end -}}
+{{- end -}}
+{{- if $source -}}
+{{- $_ := set $source "parameters" (merge . (omit ($source.parameters | default dict) "modelsPath")) -}}
+{{- else -}}
+{{- $_ := set $config "plugins" (append ($config.plugins | default list) (dict "type" "model-config-datasource" "parameters" .)) -}}
+{{- $layer := $config.datalayer | default dict -}}
+{{- $_ := set $layer "datasources" (append ($layer.datasources | default list) (dict "pluginRef" "model-config-datasource")) -}}
+{{- $_ := set $config "datalayer" $layer -}}
+{{- end -}}
+{{- end -}}
 {{- if ne .role "direct" -}}
 {{- $options := $config.proxyWasm | default dict -}}
 {{- $_ := set $options "role" .role -}}
 {{- $_ := set $config "proxyWasm" $options -}}
 {{- end -}}
 {{- toYaml $config -}}
+{{- end }}
+
+{{- /* The models as the plugin has them, which is as in the Go service's file; nothing where there are none. */ -}}
+{{- define "ipp.modelParameters" -}}
+{{- $models := list -}}
+{{- range $model := .Values.payloadProcessor.models.models -}}
+{{- $pricing := dict -}}
+{{- range $ours, $theirs := dict "inputPerMillion" "input_per_million" "outputPerMillion" "output_per_million" -}}
+{{- if hasKey ($model.pricing | default dict) $ours }}{{ $_ := set $pricing $theirs (get $model.pricing $ours) }}{{ end -}}
+{{- end -}}
+{{- $model = omit $model "pricing" -}}
+{{- if $pricing }}{{ $_ := set $model "pricing" $pricing }}{{ end -}}
+{{- $models = append $models $model -}}
+{{- end -}}
+{{- if $models -}}
+{{- $parameters := dict "models" $models -}}
+{{- with .Values.payloadProcessor.models.groups }}{{ $_ := set $parameters "groups" . }}{{ end -}}
+{{- toYaml $parameters -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Whether a data source of customConfig has models of its own. */ -}}
+{{- define "ipp.hasModels" -}}
+{{- $parameters := .parameters | default dict -}}
+{{- if or $parameters.models $parameters.groups }}true{{ end -}}
 {{- end }}
 
 {{- /* `source` of base-model-to-header. */ -}}

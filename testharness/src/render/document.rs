@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use ipp_pipeline::config::{BuildInfo, ConfigErrors, DEFAULT_CONFIG, load};
 use ipp_pipeline::{DEFAULT_MAX_BYTES, stock};
 use serde_yaml::{Mapping, Value};
 
 use super::config_maps::ConfigMap;
+use super::models::Models;
 use super::yaml;
 
-const INFO: BuildInfo = BuildInfo { commit: "none", build_ref: "render" };
+pub(super) const INFO: BuildInfo = BuildInfo { commit: "none", build_ref: "render" };
 const MAPPER: &str = "base-model-to-header";
 const SETTER: &str = "body-field-to-header";
 /// What Envoy may read at once, by default: what its buffer has to hold beside the body.
@@ -24,8 +25,12 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Reads a file, or takes the built-in configuration.
-    pub(super) fn load(file: Option<&Path>) -> Result<Self> {
+    /// Reads a file, or takes the built-in configuration, and puts models into it.
+    pub(super) fn load(
+        file: Option<&Path>,
+        models: Option<&Models>,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
         let (place, text) = match file {
             Some(file) => {
                 let place = file.display().to_string();
@@ -35,10 +40,25 @@ impl Document {
             None => ("the built-in configuration".to_owned(), DEFAULT_CONFIG.to_owned()),
         };
         let text = if text.trim().is_empty() { DEFAULT_CONFIG.to_owned() } else { text };
-        accept(&text).with_context(|| place.clone())?;
-        let mut documents = yaml::documents(&text).with_context(|| place.clone())?;
+        let refused = load(&text, &stock(), INFO).err();
+        if let Some(errors) = &refused
+            && (models.is_none() || is_no_document(errors))
+        {
+            return Err(in_its_words(errors)).context(place);
+        }
+        let mut documents = match (yaml::documents(&text), &refused) {
+            (Ok(documents), _) => documents,
+            (Err(_), Some(errors)) => return Err(in_its_words(errors)).context(place),
+            (Err(error), None) => return Err(error).context(place),
+        };
         ensure!(documents.len() == 1, "{place}: found {} documents, expected one", documents.len());
-        let document = Self { place, value: documents.remove(0) };
+        let mut document = Self { place, value: documents.remove(0) };
+        if let Some(models) = models {
+            models.put_into(&mut document.value, &document.place, notes)?;
+            if let Err(errors) = load(&yaml::block(&document.value, 0), &stock(), INFO) {
+                return Err(Error::new(with_lines_of(errors, refused.as_ref()))).context(document.place);
+            }
+        }
         ensure!(
             document.value["proxyWasm"].get("role").is_none(),
             "{}: proxyWasm.role is not for you to set here: it follows from what is rendered",
@@ -126,8 +146,27 @@ fn entry<'a>(value: &'a mut Value, key: &str) -> &'a mut Value {
     &mut value[key]
 }
 
-fn accept(text: &str) -> Result<()> {
-    load(text, &stock(), INFO).map(drop).map_err(anyhow::Error::new)
+/// What cannot be read has one error, and its place is the document.
+fn is_no_document(errors: &ConfigErrors) -> bool {
+    matches!(&errors.0[..], [only] if only.path.is_empty())
+}
+
+/// As the filter says it, and what helps against it here.
+fn in_its_words(errors: &ConfigErrors) -> Error {
+    if errors.0.iter().any(|error| error.path.ends_with(".modelsPath")) {
+        return anyhow!("{errors}\n  With `--models FILE` the file's content stands in place of modelsPath.");
+    }
+    Error::new(errors.clone())
+}
+
+/// Errors of a text that nobody has seen, with the lines of the same errors in the text that was given.
+fn with_lines_of(mut errors: ConfigErrors, given: Option<&ConfigErrors>) -> ConfigErrors {
+    for error in &mut errors.0 {
+        let same = given.into_iter().flat_map(|given| &given.0);
+        let same = same.into_iter().find(|it| it.path == error.path && it.message == error.message);
+        (error.line, error.column) = same.map_or((None, None), |same| (same.line, same.column));
+    }
+    errors
 }
 
 /// The errors with the file and the name of a ConfigMap in place of its number: the lines are those of a text that

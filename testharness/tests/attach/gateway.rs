@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
@@ -21,15 +22,18 @@ pub(crate) const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http
 pub(crate) const PICKER: &str = "envoy.filters.http.ext_proc";
 
 /// What Envoy gets.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Gateway {
     pub(crate) listener: Value,
     /// Filters whose configurations come apart from the listener: names and typed configurations.
     pub(crate) extensions: Vec<(String, Value)>,
     pub(crate) stats_config: Value,
     /// Clusters, and what each answers.
-    backends: Vec<(String, fn() -> Answer)>,
+    backends: Vec<(String, Answerer)>,
 }
+
+/// Makes the answers of one cluster.
+type Answerer = Arc<dyn Fn() -> Answer + Send + Sync>;
 
 impl Gateway {
     /// One listener, the routes of all HTTPRoutes, and the filters that are there anyway.
@@ -61,14 +65,15 @@ impl Gateway {
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
             "filter_chains": [{"filters": [{"name": MANAGER, "typed_config": manager}]}],
         });
-        let pool: fn() -> Answer = || Answer::status(200);
-        let backends = backends.into_iter().map(|name| (name, pool)).collect();
+        let pool: Answerer = Arc::new(|| Answer::status(200));
+        let backends = backends.into_iter().map(|name| (name, Arc::clone(&pool))).collect();
         Ok(Self { listener, extensions: Vec::new(), stats_config: Value::Null, backends })
     }
 
-    /// Adds a cluster with a server that gives this answer.
-    pub(crate) fn serve(&mut self, cluster: &str, answer: fn() -> Answer) {
-        self.backends.push((cluster.to_owned(), answer));
+    /// Gives a cluster a server with this answer, in place of the one that it has.
+    pub(crate) fn serve(&mut self, cluster: &str, answer: impl Fn() -> Answer + Send + Sync + 'static) {
+        self.backends.retain(|(name, _)| name != cluster);
+        self.backends.push((cluster.to_owned(), Arc::new(answer)));
     }
 
     pub(crate) fn manager(&mut self) -> &mut Value {
@@ -100,7 +105,7 @@ impl Gateway {
         let mut servers = Vec::new();
         let mut clusters = Vec::new();
         for (name, answer) in &self.backends {
-            let answer = *answer;
+            let answer = Arc::clone(answer);
             let server = Upstream::start(name, &log, move |_| answer())?;
             let address = server.address();
             let address = json!({"address": address.ip().to_string(), "port_value": address.port()});

@@ -8,6 +8,7 @@ mod json_patch;
 mod limits;
 mod live;
 mod mistakes;
+mod models;
 mod own_envoy;
 mod samples;
 mod statistics;

@@ -156,10 +156,10 @@ fn it_is_multi_pool_in_three_files() -> Result<()> {
     let trimmed = |text: &str| -> Vec<String> { text.lines().map(|line| line.trim().to_owned()).collect() };
     let whole = trimmed(whole.text());
     for (file, from, to) in [
-        ("filter.yaml", "apiVersion: llm-d.ai/v1alpha1", "requestBody: {maxBytes: 8388608}"),
+        ("filter.yaml", "apiVersion: llm-d.ai/v1alpha1", "- name: sql-lora"),
         ("routes.yaml", "virtual_hosts:", "route: {cluster: default-pool, timeout: 0s}"),
-        ("envoy.yaml", "stats_config:", "buckets: [1024"),
-        ("envoy.yaml", "access_log:", "in=%BYTES_RECEIVED%"),
+        ("envoy.yaml", "stats_config:", "- match: {suffix: ipp_output_tokens_per_second}"),
+        ("envoy.yaml", "access_log:", "gen_ai.usage.cache_read.input_tokens"),
         ("envoy.yaml", "clusters:", "socket_address: {address: default.models.internal"),
     ] {
         let part = trimmed(Shipped::load(&format!("dynamic/{file}"))?.text());

@@ -1,6 +1,8 @@
 //! `ipp-replay render`: what it makes, word for word, and what it refuses. `UPDATE_RENDERED=1` writes the golden files
 //! anew.
 
+mod models;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

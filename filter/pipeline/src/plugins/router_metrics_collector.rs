@@ -39,7 +39,7 @@ pub(crate) const TYPE: PluginType = PluginType {
             kind: "string",
             default: "{host}",
             about: "The cluster of Envoy that a `metricsURL` is asked through: `{host}` and `{port}` stand for those of \
-                    the URL. In Istio `outbound|{port}||{host}`.",
+                    the URL. The example has it as Istio names the cluster of a Service.",
         },
         Parameter {
             name: "interval",
