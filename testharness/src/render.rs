@@ -113,7 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// A file cannot be read, the filter would refuse the configuration, or an option is missing that the form needs.
 pub fn render(options: &Options) -> Result<Rendered> {
     let mut notes = Vec::new();
-    let models = options.models.as_deref().map(|file| Models::read(file, &mut notes)).transpose()?;
+    let models = options.models.as_deref().map(Models::read).transpose()?;
     let mut document = Document::load(options.config.as_deref(), models.as_ref(), &mut notes)?;
     if !options.config_map.is_empty() {
         let maps = config_maps::read(&options.config_map, &mut notes)?;

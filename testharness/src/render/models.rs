@@ -14,8 +14,6 @@ const SOURCE: &str = "model-config-datasource";
 const SELECTOR: &str = "model-selector";
 /// What else the plugin takes under these names would stand in two places.
 const KEYS: [&str; 2] = ["models", "groups"];
-/// Branches of the Go service scrape model servers at this address.
-const METRICS_URL: &str = "metricsURL";
 
 /// A configuration around the file, whose lines are one further down in it, and their columns the same.
 const BEFORE: &str = r#"{"apiVersion":"llm-d.ai/v1alpha1","kind":"PayloadProcessorConfig","plugins":[{"type":"model-config-datasource","parameters":"#;
@@ -29,8 +27,8 @@ pub(super) struct Models {
 }
 
 impl Models {
-    /// Reads a file. A note says what the filter has no use for.
-    pub(super) fn read(file: &Path, notes: &mut Vec<String>) -> Result<Self> {
+    /// Reads a file.
+    pub(super) fn read(file: &Path) -> Result<Self> {
         let place = file.display().to_string();
         let text = std::fs::read_to_string(file).with_context(|| format!("reading {place}"))?;
         // It has to be whole before it can stand inside of something.
@@ -38,25 +36,13 @@ impl Models {
             .map_err(|error| anyhow!("{place}: not JSON: {error}"))?;
         let around = format!("{BEFORE}\n{text}\n{BEHIND}");
         let errors = load(&around, &stock(), INFO).err().map(|errors| errors.0).unwrap_or_default();
-        let errors: Vec<ConfigError> =
-            errors.into_iter().map(in_the_file).filter(|error| !is_metrics_url(&error.path)).collect();
+        let errors: Vec<ConfigError> = errors.into_iter().map(in_the_file).collect();
         if !errors.is_empty() {
             let plural = if errors.len() == 1 { "" } else { "s" };
             let lines = errors.iter().enumerate().map(|(at, error)| format!("\n  {}. {error}", at + 1));
             bail!("{place}: the models file has {} error{plural}{}", errors.len(), lines.collect::<String>());
         }
-        let mut parameters: Mapping = serde_json::from_str(&text).with_context(|| place.clone())?;
-        let models = parameters.get_mut("models").and_then(Value::as_sequence_mut);
-        let dropped = models
-            .into_iter()
-            .flatten()
-            .filter_map(|model| model.as_mapping_mut()?.shift_remove(METRICS_URL))
-            .count();
-        if dropped > 0 {
-            notes.push(format!(
-                "{place}: {METRICS_URL} of {dropped} of the models is passed over: the filter reads nothing from there"
-            ));
-        }
+        let parameters: Mapping = serde_json::from_str(&text).with_context(|| place.clone())?;
         Ok(Self { place, parameters })
     }
 
@@ -151,9 +137,4 @@ fn in_the_file(mut error: ConfigError) -> ConfigError {
     error.path = path.trim_start_matches('.').to_owned();
     error.line = error.line.and_then(|line| line.checked_sub(LINES_BEFORE)).filter(|line| *line > 0);
     error
-}
-
-fn is_metrics_url(path: &str) -> bool {
-    let member = path.strip_prefix("models[").and_then(|rest| rest.split_once("]."));
-    member.is_some_and(|(_, key)| key == METRICS_URL)
 }
