@@ -26,6 +26,56 @@ pub trait Observer {
 
 impl Observer for () {}
 
+/// Both are told.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn started(&mut self, selector: &Selector, candidates: &[Candidate]) {
+        self.0.started(selector, candidates);
+        self.1.started(selector, candidates);
+    }
+
+    fn filtered(&mut self, filter: usize, survivors: &[Contender<'_>]) {
+        self.0.filtered(filter, survivors);
+        self.1.filtered(filter, survivors);
+    }
+
+    fn scored(&mut self, scorer: usize, contenders: &[Contender<'_>]) {
+        self.0.scored(scorer, contenders);
+        self.1.scored(scorer, contenders);
+    }
+
+    fn finished(&mut self, outcome: &Result<Selected<'_>, SelectError>) {
+        self.0.finished(outcome);
+        self.1.finished(outcome);
+    }
+}
+
+/// Is told if it is there: for what is only known at run time to be asked for.
+impl<O: Observer> Observer for Option<O> {
+    fn started(&mut self, selector: &Selector, candidates: &[Candidate]) {
+        if let Some(observer) = self {
+            observer.started(selector, candidates);
+        }
+    }
+
+    fn filtered(&mut self, filter: usize, survivors: &[Contender<'_>]) {
+        if let Some(observer) = self {
+            observer.filtered(filter, survivors);
+        }
+    }
+
+    fn scored(&mut self, scorer: usize, contenders: &[Contender<'_>]) {
+        if let Some(observer) = self {
+            observer.scored(scorer, contenders);
+        }
+    }
+
+    fn finished(&mut self, outcome: &Result<Selected<'_>, SelectError>) {
+        if let Some(observer) = self {
+            observer.finished(outcome);
+        }
+    }
+}
+
 /// Everything about one decision. Reusable: each selection starts it anew.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {

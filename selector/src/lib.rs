@@ -41,4 +41,4 @@ pub use parameter::ParameterError;
 pub use pipeline::{SelectError, Selected, Selector};
 pub use plugin::{Busy, Emptied, Filter, Picker, Scorer};
 pub use random::{Rng, SplitMix64};
-pub use ttft_curve::{Point, Prediction, TtftCurve};
+pub use ttft_curve::{ExpectedTtft, Point, Prediction, TtftCurve};

@@ -10,6 +10,7 @@ use crate::candidate::Candidate;
 use crate::contender::{Contender, Survivors};
 use crate::context::{Env, Query};
 use crate::plugin::{Emptied, Filter, Picker, Scorer};
+use crate::ttft_curve::ExpectedTtft;
 
 /// A scorer and how much its opinion counts.
 pub(crate) struct Weighted {
@@ -76,6 +77,11 @@ impl Selector {
         keys.sort_unstable();
         keys.dedup();
         keys
+    }
+
+    /// The time to the first token by which the first scorer that goes by it judges a candidate.
+    pub fn expected_ttft(&self, candidate: &Candidate, now_ns: u64) -> Option<ExpectedTtft> {
+        self.scorers.iter().find_map(|weighted| weighted.scorer.expected_ttft(candidate, now_ns))
     }
 
     /// Why nobody was left after the filter at `last`.

@@ -1,7 +1,9 @@
 //! The three kinds of plugin; a closure can be each of them.
 
+use crate::candidate::Candidate;
 use crate::contender::{Contender, Scores, Survivors};
 use crate::context::{Env, Query};
+use crate::ttft_curve::ExpectedTtft;
 
 /// Decides which of the survivors stay.
 pub trait Filter {
@@ -47,6 +49,13 @@ pub trait Scorer {
 
     /// The request header by which [`score`](Scorer::score) asks for a [`session`](Query::session).
     fn session_key(&self) -> Option<&str> {
+        None
+    }
+
+    /// The time to the first token by which [`score`](Scorer::score) judges a candidate, for those who ask how a
+    /// decision came about; `None` where it does not go by that.
+    fn expected_ttft(&self, candidate: &Candidate, now_ns: u64) -> Option<ExpectedTtft> {
+        let _ = (candidate, now_ns);
         None
     }
 

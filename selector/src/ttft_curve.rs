@@ -38,6 +38,15 @@ pub enum Prediction {
     Trusted(f64),
 }
 
+/// A prediction, unless what it rests on is too old.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ExpectedTtft {
+    /// The measurements are older than the scorer takes.
+    Stale,
+    /// What they let expect.
+    Fresh(Prediction),
+}
+
 impl TtftCurve {
     /// Seconds to the first token with so many requests in flight; `None` where the load is not known.
     ///

@@ -37,4 +37,4 @@ pub use options::{
 pub use pipeline::{Ending, Entered, Forward, Held, Pipeline, Progress, Routed};
 pub use plugins::stock;
 pub use reject::{ErrorStyle, Rejection, Reply};
-pub use state::{SelectedModel, State};
+pub use state::{Decision, SelectedModel, State};

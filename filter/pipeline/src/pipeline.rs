@@ -51,6 +51,8 @@ pub(crate) struct ResponseChain {
     pub(crate) headers: Vec<Installed<dyn ResponseHeadersPlugin>>,
     pub(crate) events: Vec<Installed<dyn ResponseEventsPlugin>>,
     pub(crate) bodies: Vec<FullBody>,
+    /// Whether one of them reads how a model was selected.
+    pub(crate) explains: bool,
 }
 
 impl ResponseChain {

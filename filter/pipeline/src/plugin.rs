@@ -150,6 +150,7 @@ pub struct Plugin {
     pub(crate) data_source: Option<Rc<dyn DataSource>>,
     pub(crate) extractor: Option<Extractor>,
     pub(crate) collector: Option<Rc<dyn Collector>>,
+    pub(crate) explains_selection: bool,
 }
 
 impl Plugin {
@@ -176,6 +177,14 @@ impl Plugin {
     #[must_use]
     pub fn response_headers(mut self, plugin: impl ResponseHeadersPlugin + 'static) -> Self {
         self.response_headers = Some(Rc::new(plugin));
+        self
+    }
+
+    /// Says that the plugin reads the [`Decision`](crate::Decision) of a model selection, which is made only
+    /// for the responses that such a plugin acts on.
+    #[must_use]
+    pub fn explains_selection(mut self) -> Self {
+        self.explains_selection = true;
         self
     }
 

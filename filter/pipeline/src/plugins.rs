@@ -29,6 +29,7 @@ mod request_metadata_extractor;
 mod response_field_to_header;
 mod router_metrics_collector;
 mod rules_profile_picker;
+mod scoring_debug_headers;
 mod session_affinity;
 mod single_profile_picker;
 mod stream_usage;
@@ -82,6 +83,7 @@ pub fn stock() -> Registry {
         .with(power_of_two_picker::TYPE)
         .with(weighted_split_picker::TYPE)
         .with(model_name_to_header::TYPE)
+        .with(scoring_debug_headers::TYPE)
         .with(response_field_to_header::TYPE)
         .with(stream_usage::TYPE)
 }

@@ -1,11 +1,37 @@
 //! What the plugins of one request leave for each other and for its response.
 
+use ipp_selector::{Account, Candidate, ExpectedTtft, IN_FLIGHT, Selector, TTFT_CURVE, TtftCurve};
 use std::any::Any;
 use std::rc::Rc;
 
 /// The model that a model selection chose: what plugins on the response tell the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectedModel(pub Rc<str>);
+
+/// How a model selection came about. Left only where a plugin on the profile's responses
+/// [asks for it](crate::plugin::Plugin::explains_selection).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What filters, scorers and picker did.
+    pub account: Account,
+    /// Requests that the chosen model had in flight just before.
+    pub in_flight: Option<f64>,
+    /// The chosen model's times to the first token; only known where a scorer goes by them.
+    pub curve: Option<TtftCurve>,
+    /// What the scorer that goes by them expected.
+    pub expected: Option<ExpectedTtft>,
+}
+
+impl Decision {
+    pub(crate) fn new(account: Account, selector: &Selector, chosen: &Candidate, now_ns: u64) -> Self {
+        Self {
+            account,
+            in_flight: chosen.get(&IN_FLIGHT).copied(),
+            curve: chosen.get(&TTFT_CURVE).copied(),
+            expected: selector.expected_ttft(chosen, now_ns),
+        }
+    }
+}
 
 /// Values of one request, one for each type.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use crate::context::{Env, Query};
 use crate::figure::{MaxAge, NEUTRAL};
 use crate::parameter::ParameterError;
 use crate::plugin::Scorer;
-use crate::ttft_curve::Prediction;
+use crate::ttft_curve::{ExpectedTtft, Prediction};
 
 /// Parameters of [`TtftAwareScorer`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,12 +39,6 @@ impl Default for TtftAware {
 /// model that is not calibrated: tails is 0.5 then.
 pub struct TtftAwareScorer(TtftAware);
 
-/// What is known of one candidate.
-enum Known {
-    Stale,
-    Fresh(Prediction),
-}
-
 impl TtftAwareScorer {
     /// The type that a configuration names.
     pub const TYPE: &'static str = "ttft-aware-scorer";
@@ -65,13 +59,13 @@ impl TtftAwareScorer {
         }
     }
 
-    fn known(&self, candidate: &Candidate, now_ns: u64) -> Known {
+    fn known(&self, candidate: &Candidate, now_ns: u64) -> ExpectedTtft {
         match candidate.get(&TTFT_CURVE) {
-            None => Known::Fresh(Prediction::Cold),
-            Some(curve) if !self.0.max_age.admits(curve.at_ns, now_ns) => Known::Stale,
+            None => ExpectedTtft::Fresh(Prediction::Cold),
+            Some(curve) if !self.0.max_age.admits(curve.at_ns, now_ns) => ExpectedTtft::Stale,
             Some(curve) => {
                 let in_flight = candidate.get(&IN_FLIGHT).copied();
-                Known::Fresh(match curve.predict(in_flight, self.0.min_inflight_gap) {
+                ExpectedTtft::Fresh(match curve.predict(in_flight, self.0.min_inflight_gap) {
                     Prediction::Cold => Prediction::Cold,
                     Prediction::Seed(seconds) => Prediction::Seed(self.rounded(seconds)),
                     Prediction::Trusted(seconds) => Prediction::Trusted(self.rounded(seconds)),
@@ -95,13 +89,18 @@ impl Scorer for TtftAwareScorer {
         vec![TTFT_CURVE.name(), IN_FLIGHT.name()]
     }
 
+    fn expected_ttft(&self, candidate: &Candidate, now_ns: u64) -> Option<ExpectedTtft> {
+        Some(self.known(candidate, now_ns))
+    }
+
     fn score(&self, _query: &dyn Query, env: &mut Env<'_>, scores: &mut Scores<'_>) {
         let now = env.now_ns;
         let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
         let mut any_trusted = false;
         for candidate in scores.candidates() {
-            if let Known::Fresh(prediction @ (Prediction::Seed(seconds) | Prediction::Trusted(seconds))) =
-                self.known(candidate, now)
+            if let ExpectedTtft::Fresh(
+                prediction @ (Prediction::Seed(seconds) | Prediction::Trusted(seconds)),
+            ) = self.known(candidate, now)
             {
                 (min, max) = (min.min(seconds), max.max(seconds));
                 any_trusted |= matches!(prediction, Prediction::Trusted(_));
@@ -116,9 +115,9 @@ impl Scorer for TtftAwareScorer {
             false => otherwise,
         };
         scores.fill(|candidate| match self.known(candidate, now) {
-            Known::Stale => coin(NEUTRAL, NEUTRAL),
-            Known::Fresh(Prediction::Trusted(seconds)) => place(seconds),
-            Known::Fresh(prediction) => {
+            ExpectedTtft::Stale => coin(NEUTRAL, NEUTRAL),
+            ExpectedTtft::Fresh(Prediction::Trusted(seconds)) => place(seconds),
+            ExpectedTtft::Fresh(prediction) => {
                 let score = match prediction {
                     Prediction::Seed(seconds) => place(seconds),
                     _ => 1.0,

@@ -38,12 +38,8 @@ const API_VERSION: &str = "llm-d.ai/v1alpha1";
 const KIND: &str = "PayloadProcessorConfig";
 
 /// Types of the Go service that this module does not have.
-const UPSTREAM_TYPES: &[&str] = &[
-    "auto-group-model-name-filter",
-    "median-ttft-scorer",
-    "running-requests-scorer",
-    "scoring-debug-headers",
-];
+const UPSTREAM_TYPES: &[&str] =
+    &["auto-group-model-name-filter", "median-ttft-scorer", "running-requests-scorer"];
 
 /// Envoy hands over a configuration of another type than a string as it is encoded.
 const STRING_VALUE: &str = "; it has control characters: the filter's `configuration` has to be a \
@@ -82,6 +78,8 @@ pub(super) struct Declared {
     pub(super) extraction: Extraction,
     pub(super) sessions: Vec<SessionRules>,
     pub(super) responding: Vec<String>,
+    /// Of the profile that is put together.
+    pub(super) explains: bool,
 }
 
 impl Declared {
@@ -102,6 +100,7 @@ impl Declared {
             extraction: &self.extraction,
             sessions: &mut self.sessions,
             responding: &self.responding,
+            explains: self.explains,
         }
     }
 }

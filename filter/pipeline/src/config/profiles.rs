@@ -39,8 +39,7 @@ impl<'a> Resolver<'a> {
             .section(document, "postProcessing")
             .map(|references| self.response_plugins(&references, "post-processor: it acts on no responses"));
         self.data_layer(document);
-        let post_reads_bodies = post.as_ref().is_ok_and(|post| !post.bodies.is_empty());
-        let profiles = self.profiles(document, post_reads_bodies);
+        let profiles = self.profiles(document, post.as_ref().ok());
         let names = profiles
             .as_ref()
             .map(|profiles| profiles.iter().map(|profile| profile.name.clone()).collect::<Vec<String>>());
@@ -104,6 +103,7 @@ impl<'a> Resolver<'a> {
         let mut chain = ResponseChain::default();
         for reference in references {
             let Some(plugin) = &reference.instance.plugin else { continue };
+            chain.explains |= plugin.explains_selection;
             if let Some(headers) = &plugin.response_headers {
                 chain.headers.push(self.install(reference.instance, "response", headers));
             }
@@ -133,7 +133,11 @@ impl<'a> Resolver<'a> {
         Installed { plugin: Rc::clone(plugin), duration }
     }
 
-    fn profiles(&mut self, document: &Object<'_>, post_reads_bodies: bool) -> Result<Vec<Profile>, Invalid> {
+    fn profiles(
+        &mut self,
+        document: &Object<'_>,
+        post: Option<&ResponseChain>,
+    ) -> Result<Vec<Profile>, Invalid> {
         let section = document.require("profiles")?;
         let list = section.list()?;
         if list.is_empty() {
@@ -141,7 +145,7 @@ impl<'a> Resolver<'a> {
         }
         let mut profiles: Vec<Profile> = Vec::new();
         for view in &list {
-            let Ok(profile) = self.profile(view, post_reads_bodies) else { continue };
+            let Ok(profile) = self.profile(view, post) else { continue };
             if let Some(first) = profiles.iter().position(|earlier| earlier.name == profile.name) {
                 view.invalid(format!("profiles[{first}] has the name {:?} already", profile.name));
             }
@@ -151,7 +155,7 @@ impl<'a> Resolver<'a> {
         if profiles.len() == list.len() { Ok(profiles) } else { Err(Invalid) }
     }
 
-    fn profile(&mut self, view: &View<'_>, post_reads_bodies: bool) -> Result<Profile, Invalid> {
+    fn profile(&mut self, view: &View<'_>, post: Option<&ResponseChain>) -> Result<Profile, Invalid> {
         let object = view.object(&["name", "plugins"])?;
         let name = object.require("name").and_then(|name| name.text());
         let section = object.require("plugins")?;
@@ -180,12 +184,14 @@ impl<'a> Resolver<'a> {
                 answer.events.push(self.install(reference.instance, "response_event", events));
             }
         }
+        let post_reads_bodies = post.is_some_and(|post| !post.bodies.is_empty());
         if !answer.events.is_empty() && (post_reads_bodies || !answer.bodies.is_empty()) {
             section.invalid(
                 "plugins that act on the events of streams and plugins that need the whole body cannot be mixed, in a \
                  profile or with postProcessing: the one must not hold what the other has to",
             );
         }
+        self.declared.explains = answer.explains || post.is_some_and(|post| post.explains);
         let request = self.request_chain(&request);
         Ok(Profile { name: name?.to_owned(), request, response: answer })
     }

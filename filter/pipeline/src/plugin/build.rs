@@ -49,6 +49,8 @@ pub struct Build<'a> {
     pub(crate) sessions: &'a mut Vec<SessionRules>,
     /// The instances in the `response` list of the profile that is put together.
     pub(crate) responding: &'a [String],
+    /// Whether the profile that is put together is to leave the account of its model selection.
+    pub(crate) explains: bool,
 }
 
 impl Build<'_> {
@@ -149,6 +151,12 @@ impl Build<'_> {
     pub(crate) fn sessions(&self, key: &str) -> Option<(SessionRules, bool)> {
         let rules = self.sessions.iter().find(|known| known.key == key)?;
         Some((rules.clone(), self.responding.contains(&rules.instance)))
+    }
+
+    /// Whether a plugin on the responses of the profile that is put together asks for the
+    /// [`Decision`](crate::Decision): for [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
+    pub fn explains_selection(&self) -> bool {
+        self.explains
     }
 
     /// Declares a counter. Label values have to come from the configuration.

@@ -17,12 +17,12 @@ use crate::payload::{FieldId, Value};
 use crate::plugin::{Build, Collected, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
 use crate::reject::Rejection;
 use crate::source::Live;
-use crate::state::SelectedModel;
+use crate::state::{Decision, SelectedModel};
 use catalogue::{Catalogue, Late, Reads};
 use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
 use ipp_selector::{
-    Candidate, Contender, Emptied, Env, Observer, Query, Requested, Rng, SelectError, Selected, Selector,
-    Session,
+    Account, Candidate, Contender, Emptied, Env, IN_FLIGHT, Observer, Query, Requested, Rng, SelectError,
+    Selected, Selector, Session,
 };
 use sessions::{Found, Sessions};
 use std::cell::RefCell;
@@ -95,6 +95,8 @@ struct Selection {
     fields: Vec<(String, FieldId)>,
     filtered: Vec<MetricId>,
     sessions: Vec<Sessions>,
+    /// Whether a plugin on the profile's responses asks how the choice came about.
+    explains: bool,
     success: MetricId,
     failure: MetricId,
     duration: MetricId,
@@ -118,12 +120,17 @@ impl Selection {
         names.extend(TOKEN_LIMITS.iter().chain(&["model"]).map(|name| (*name).to_owned()));
         names.sort_unstable();
         names.dedup();
-        let reads = Reads::new(selector.attributes(), *build.extraction());
+        let mut attributes = selector.attributes();
+        if build.explains_selection() {
+            attributes.push(IN_FLIGHT.name());
+        }
+        let reads = Reads::new(attributes, *build.extraction());
         let (sources, collected) = (build.live_models().to_vec(), build.collected().to_vec());
         let catalogue = Catalogue::new(models.clone(), &reads, &collected, build)?;
         let sessions: Result<Vec<Sessions>, String> =
             selector.session_keys().into_iter().map(|key| Sessions::new(key, build)).collect();
         Ok(Self {
+            explains: build.explains_selection(),
             reads,
             own: models,
             current: RefCell::new(Current { catalogue, documents: vec![None; sources.len()] }),
@@ -184,10 +191,15 @@ impl RequestPlugin for Selection {
             .collect();
         let (fields, world) = request.split();
         let query = Body { fields, names: &self.fields, sessions: &found };
-        let mut counts = Removed { before: 0, filters: Vec::new() };
+        let mut observers =
+            (Removed { before: 0, filters: Vec::new() }, self.explains.then(Account::default));
         let mut chance = Chance(&mut *world);
         let mut env = Env { now_ns: started, rng: &mut chance };
-        let outcome = self.selector.select_observed(&catalogue.models, &query, &mut env, &mut counts);
+        let outcome = self.selector.select_observed(&catalogue.models, &query, &mut env, &mut observers);
+        let (counts, account) = observers;
+        let decision = account
+            .zip(outcome.ok())
+            .map(|(account, chosen)| Decision::new(account, &self.selector, chosen.candidate, started));
         let chosen = outcome.map(|selected| (selected.index, selected.candidate.shared_name()));
         let tokens = requested_tokens(&query) as u32;
         let malformed = query.model() == Requested::Malformed;
@@ -216,6 +228,9 @@ impl RequestPlugin for Selection {
             session.bind(&name, request);
         }
         request.set_field(self.model, &*name);
+        if let Some(decision) = decision {
+            request.state().put(decision);
+        }
         request.state().put(SelectedModel(name));
         Ok(())
     }
