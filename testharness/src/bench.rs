@@ -22,6 +22,7 @@ mod rounds;
 mod scenario;
 mod stage;
 mod statistics;
+mod stream;
 mod table;
 mod upstream;
 
@@ -61,7 +62,9 @@ async fn perform(options: &Options) -> Result<bool> {
     let outcome = outcome.await.context("the measuring thread ended early")?;
     // A trap of the module explains more than the failed request that it caused.
     stage.check().await?;
-    let results = Results::of(outcome?);
+    let outcome = outcome?;
+    stage.check_tokens(outcome.told).await?;
+    let results = Results::of(outcome);
 
     println!("{}", table::text(&results, &cores));
     let document = record::document(options, &cores, &stage.version().await?, &results)?;

@@ -2,15 +2,64 @@
 
 use super::results::Row;
 use super::scenario::{ModelAt, Profile, Scenario};
+use super::statistics::Estimate;
+use super::stream::Watching;
 
 const KB: usize = 1 << 10;
 
-/// The CPU time with the filter is to be at most this many times that without.
-pub(super) fn aim(scenario: &Scenario) -> Option<f64> {
-    match (scenario.profile, scenario.size) {
-        (Profile::Prose, KB) => Some(1.25),
-        (Profile::Prose, size) if size == 256 * KB => Some(1.9),
-        _ => None,
+/// What a figure is to be at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Aim {
+    /// The CPU time with the filter over that without.
+    Ratio(f64),
+    /// The CPU time that the filter adds, in microseconds. Only machines of a kind compare: the verdict names
+    /// the ratio as well.
+    Added(f64),
+}
+
+impl Aim {
+    /// In the results.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ratio(_) => "ratio_at_most",
+            Self::Added(_) => "added_at_most",
+        }
+    }
+
+    pub(super) fn most(self) -> f64 {
+        match self {
+            Self::Ratio(most) | Self::Added(most) => most,
+        }
+    }
+
+    /// What it is about.
+    pub(super) fn figure(self, row: &Row) -> &Estimate {
+        match self {
+            Self::Ratio(_) => &row.ratio,
+            Self::Added(_) => &row.added,
+        }
+    }
+
+    /// Whether the two Envoys without the filter agree well enough to tell.
+    fn is_comparable(self, row: &Row) -> bool {
+        // Half of what they differ by is in the figure.
+        row.is_comparable()
+            && match self {
+                Self::Ratio(_) => true,
+                Self::Added(most) => row.control.median.abs() <= most / 2.0,
+            }
+    }
+}
+
+/// The aim of a scenario that has one.
+pub(super) fn aim(scenario: &Scenario) -> Option<Aim> {
+    match (scenario.stream, scenario.profile, scenario.size) {
+        (Some(Watching::Nothing), ..) => None,
+        (Some(Watching::Observe), ..) => Some(Aim::Added(2.0)),
+        (Some(Watching::Usage | Watching::StreamUsage), ..) => Some(Aim::Added(4.0)),
+        (None, Profile::Prose, KB) => Some(Aim::Ratio(1.25)),
+        (None, Profile::Prose, size) if size == 256 * KB => Some(Aim::Ratio(1.9)),
+        (None, ..) => None,
     }
 }
 
@@ -18,7 +67,7 @@ pub(super) fn aim(scenario: &Scenario) -> Option<f64> {
 /// better. Ratios carry over to other machines, times do not.
 pub(super) fn prototype(scenario: &Scenario) -> Option<f64> {
     let (without, added) = match (scenario.profile, scenario.size / KB, scenario.model_at) {
-        _ if !scenario.size.is_multiple_of(KB) => return None,
+        _ if scenario.stream.is_some() || !scenario.size.is_multiple_of(KB) => return None,
         (Profile::Prose, 1, ModelAt::First) => (39.0, 9.5),
         (Profile::Prose, 16, ModelAt::First) => (41.0, 15.0),
         (Profile::Prose, 256, ModelAt::First) => (87.0, 73.5),
@@ -34,31 +83,38 @@ pub(super) fn prototype(scenario: &Scenario) -> Option<f64> {
 /// Whether there is an aim, even the best end of the interval misses it, and the control says that the
 /// figures mean something.
 pub(super) fn certainly_missed(row: &Row) -> bool {
-    row.is_comparable() && aim(&row.scenario).is_some_and(|aim| row.ratio.low > aim)
+    aim(&row.scenario).is_some_and(|aim| aim.is_comparable(row) && aim.figure(row).low > aim.most())
 }
 
 /// One line about the aim, when there is one.
 pub(super) fn verdict(row: &Row) -> Option<String> {
     let aim = aim(&row.scenario)?;
-    let ratio = &row.ratio;
-    let word = if ratio.median <= aim { "met   " } else { "missed" };
-    let doubt = if !row.is_comparable() {
+    let (figure, most) = (aim.figure(row), aim.most());
+    let word = if figure.median <= most { "met   " } else { "missed" };
+    let digits = if row.scenario.stream.is_some() { 2 } else { 1 };
+    let doubt = if !aim.is_comparable(row) {
         format!(
-            ", not certain: the Envoys without the filter differ by {:+.1} us themselves",
+            ", not certain: the Envoys without the filter differ by {:+.digits$} us themselves",
             row.control.median
         )
-    } else if ratio.low <= aim && aim < ratio.high {
-        format!(", not certain: the interval is {:.2} to {:.2}", ratio.low, ratio.high)
+    } else if figure.low <= most && most < figure.high {
+        format!(", not certain: the interval is {:.2} to {:.2}", figure.low, figure.high)
     } else {
         String::new()
     };
-    Some(format!("aim {word}  {}: {:.2} times, at most {aim:.2}{doubt}", row.scenario, ratio.median))
+    let said = match aim {
+        Aim::Ratio(_) => format!("{:.2} times, at most {most:.2}", figure.median),
+        Aim::Added(_) => {
+            format!("{:+.2} us, at most {most} ({:.2} times the unfiltered)", figure.median, row.ratio.median)
+        }
+    };
+    Some(format!("aim {word}  {}: {said}{doubt}", row.scenario))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::tests::row;
+    use crate::bench::results::tests::{row, stream_row};
 
     #[test]
     fn only_a_whole_interval_on_the_wrong_side_is_certain() {
@@ -90,9 +146,30 @@ mod tests {
     }
 
     #[test]
+    fn streams_are_judged_by_what_is_added_and_say_the_ratio_as_well() {
+        let good = stream_row(Watching::Observe, &[1.5; 6]);
+        assert_eq!(
+            verdict(&good).unwrap(),
+            "aim met     chunk, observe: +1.50 us, at most 2 (1.04 times the unfiltered)"
+        );
+        assert!(!certainly_missed(&good));
+        assert_eq!(verdict(&stream_row(Watching::Nothing, &[9.0; 6])), None);
+        assert!(certainly_missed(&stream_row(Watching::Observe, &[3.0; 6])));
+        for watching in [Watching::Usage, Watching::StreamUsage] {
+            assert!(!certainly_missed(&stream_row(watching, &[3.0; 6])));
+            assert!(certainly_missed(&stream_row(watching, &[4.5; 6])));
+        }
+        // One in forty is alike enough for a ratio, and too much for an aim of two.
+        let mut unclear = stream_row(Watching::Observe, &[3.0; 6]);
+        unclear.control.median = 1.1;
+        assert!(unclear.is_comparable() && !certainly_missed(&unclear));
+        assert!(verdict(&unclear).unwrap().ends_with("differ by +1.10 us themselves"));
+    }
+
+    #[test]
     fn only_two_sizes_have_an_aim() {
-        let prose = |size| Scenario { size, profile: Profile::Prose, model_at: ModelAt::Last };
-        assert_eq!((aim(&prose(KB)), aim(&prose(256 * KB))), (Some(1.25), Some(1.9)));
+        let prose = |size| Scenario { size, profile: Profile::Prose, model_at: ModelAt::Last, stream: None };
+        assert_eq!((aim(&prose(KB)), aim(&prose(256 * KB))), (Some(Aim::Ratio(1.25)), Some(Aim::Ratio(1.9))));
         assert_eq!((aim(&prose(16 * KB)), aim(&prose(KB + 1))), (None, None));
         assert_eq!(aim(&Scenario { profile: Profile::Dense, ..prose(256 * KB) }), None);
         assert_eq!(prototype(&prose(256 * KB)), None);

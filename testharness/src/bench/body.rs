@@ -19,7 +19,12 @@ pub(super) fn body(scenario: &Scenario) -> String {
         ModelAt::First => (format!("{{{model},"), "}".to_owned()),
         ModelAt::Last => ("{".to_owned(), format!(",{model}}}")),
     };
-    let head = format!(r#"{head}"temperature":0.7,"max_tokens":512,"stream":false,"#);
+    let stream = match scenario.stream {
+        None => r#""stream":false"#,
+        Some(watching) if watching.asked() => r#""stream":true,"stream_options":{"include_usage":true}"#,
+        Some(_) => r#""stream":true"#,
+    };
+    let head = format!(r#"{head}"temperature":0.7,"max_tokens":512,{stream},"#);
     let room = scenario.size.saturating_sub(head.len() + tail.len());
     let middle = match scenario.profile {
         Profile::Prose => conversation(&mut random, room),
@@ -157,17 +162,21 @@ mod tests {
 
     use super::*;
     use crate::bench::scenario::{Profiles, scenarios};
+    use crate::bench::stream::Watching;
 
     #[test]
     fn every_body_has_its_exact_size_and_its_model_in_place() {
         let sizes = [512, 1000, 1 << 10, 4 << 10, 5003, 16 << 10, 256 << 10, 900 << 10];
-        for profiles in [Profiles::Prose, Profiles::Dense] {
+        for profiles in [Profiles::Prose, Profiles::Dense, Profiles::Stream] {
             for scenario in scenarios(Some(&sizes), profiles) {
                 let body = body(&scenario);
                 assert_eq!(body.len(), scenario.size, "{scenario}");
                 let json: Value = serde_json::from_str(&body).unwrap();
                 assert_eq!(json["model"], MODEL);
                 assert!(json["messages"].is_array());
+                assert_eq!(json["stream"], scenario.stream.is_some());
+                let asked = json.pointer("/stream_options/include_usage").is_some();
+                assert_eq!(asked, scenario.stream.is_some_and(Watching::asked));
                 match scenario.model_at {
                     ModelAt::First => assert!(body.starts_with("{\"model\"")),
                     ModelAt::Last => assert!(body.ends_with(&format!("\"{MODEL}\"}}"))),
@@ -179,7 +188,7 @@ mod tests {
     #[test]
     fn dense_bodies_are_mostly_structure() {
         let share = |profile| {
-            let body = body(&Scenario { size: 256 << 10, profile, model_at: ModelAt::Last });
+            let body = body(&Scenario { size: 256 << 10, profile, model_at: ModelAt::Last, stream: None });
             body.bytes().filter(|byte| b"{}[]:,\"".contains(byte)).count() as f64 / body.len() as f64
         };
         assert!(share(Profile::Dense) > 0.3, "{}", share(Profile::Dense));

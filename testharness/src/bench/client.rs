@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::congestion;
-use super::head::{content_length, head_size};
+use super::head::{content_length, head_size, is_chunked};
+use super::stream::{Told, WANTED, ends_of_events};
 
 /// A connection to one Envoy. Nothing here blocks.
 pub(super) struct Client {
@@ -18,6 +19,8 @@ pub(super) struct Client {
     answer: Vec<u8>,
     /// How much of that is filled.
     filled: usize,
+    /// Events of a stream that are complete.
+    events: usize,
 }
 
 impl Client {
@@ -26,12 +29,12 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         congestion::plain(&stream)?;
-        Ok(Self { stream, sent: 0, answer: vec![0; 16 << 10], filled: 0 })
+        Ok(Self { stream, sent: 0, answer: vec![0; 128 << 10], filled: 0, events: 0 })
     }
 
     /// Forgets the exchange before.
     pub(super) fn begin(&mut self) {
-        (self.sent, self.filled) = (0, 0);
+        (self.sent, self.filled, self.events) = (0, 0, 0);
     }
 
     /// Sends as much as goes at once. Whether all of it has gone.
@@ -53,7 +56,8 @@ impl Client {
 
     /// Reads what is there. Whether the answer is complete; anything but 200 is an error.
     pub(super) fn receive(&mut self) -> Result<bool> {
-        match self.stream.read(&mut self.answer[self.filled..]) {
+        let before = self.filled;
+        match self.stream.read(&mut self.answer[before..]) {
             Ok(0) => bail!("the connection was closed instead of an answer"),
             Ok(count) => self.filled += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -66,9 +70,21 @@ impl Client {
             "the answer is not 200:\n{}",
             String::from_utf8_lossy(got)
         );
+        if is_chunked(&got[..head]) {
+            // Chunks are framed by CRLF, which ends no event of ours.
+            let ahead = before.checked_sub(1).and_then(|at| got.get(at)).copied();
+            self.events += ends_of_events(ahead, &got[before..]);
+            ensure!(got.len() < self.answer.len(), "a stream that long was not expected");
+            return Ok(got.ends_with(b"\r\n0\r\n\r\n"));
+        }
         let all = head + content_length(&got[..head]).context("an answer without content-length")?;
         ensure!(got.len() <= all && all <= self.answer.len(), "an answer of {all} bytes was not expected");
         Ok(got.len() == all)
+    }
+
+    /// How many events of a stream have come.
+    pub(super) fn events(&self) -> usize {
+        self.events
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -76,8 +92,9 @@ impl Client {
     }
 }
 
-/// The bytes of a request with this body.
-pub(super) fn request(body: &str) -> Vec<u8> {
+/// The bytes of a request with this body, which asks the upstream for a stream if there is one.
+pub(super) fn request(body: &str, stream: Option<Told>) -> Vec<u8> {
+    let wanted = stream.map_or_else(String::new, |told| format!("{WANTED}: {}\r\n", told.name()));
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\n\
          host: models.example.com\r\n\
@@ -85,7 +102,7 @@ pub(super) fn request(body: &str) -> Vec<u8> {
          content-type: application/json\r\n\
          user-agent: ipp-bench\r\n\
          authorization: Bearer sk-0123456789abcdef0123456789abcdef\r\n\
-         content-length: {}\r\n\r\n",
+         {wanted}content-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body.as_bytes()].concat()

@@ -19,6 +19,11 @@ pub(super) fn content_length(head: &[u8]) -> Option<usize> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
+/// Whether the body comes in chunks, without a size of its own.
+pub(super) fn is_chunked(head: &[u8]) -> bool {
+    fields(head).any(|(name, value)| name.eq_ignore_ascii_case(b"transfer-encoding") && value == b"chunked")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +37,7 @@ mod tests {
         assert_eq!(content_length(&bytes[..head]), Some(12));
         assert_eq!(head_size(&bytes[..head - 1]), None);
         assert!(fields(&bytes[..head]).any(|field| field == (b"Host", b"a:80")));
+        assert!(!is_chunked(&bytes[..head]) && is_chunked(b"a\r\nTransfer-Encoding: chunked\r\n"));
         assert_eq!(content_length(b"GET / HTTP/1.1\r\n\r\n"), None);
     }
 }

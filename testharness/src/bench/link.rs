@@ -14,9 +14,9 @@ use super::client::Client;
 use super::upstream::Upstream;
 use crate::wait::PATIENCE;
 
-/// A client and the upstream that its requests come out at.
+/// Clients, used one at a time, and the upstream that their requests come out at.
 pub(super) struct Link {
-    client: Client,
+    clients: Vec<Client>,
     upstream: Upstream,
 }
 
@@ -24,9 +24,10 @@ pub(super) struct Link {
 const IDLE: u32 = 4096;
 
 impl Link {
-    /// A link from `address` to this upstream.
-    pub(super) fn connect(address: SocketAddr, upstream: Upstream) -> Result<Self> {
-        Ok(Self { client: Client::connect(address)?, upstream })
+    /// A link from each of these addresses to this upstream.
+    pub(super) fn connect(addresses: &[SocketAddr], upstream: Upstream) -> Result<Self> {
+        let clients = addresses.iter().map(|address| Client::connect(*address)).collect::<Result<_>>()?;
+        Ok(Self { clients, upstream })
     }
 
     /// Requests that came out, and how many of them had their model in the routing header.
@@ -34,14 +35,20 @@ impl Link {
         (self.upstream.requests, self.upstream.routed)
     }
 
-    /// Sends the bytes of one request and reads the answer. How long both took together.
-    pub(super) fn exchange(&mut self, request: &[u8]) -> Result<Duration> {
+    /// Streams that told of tokens.
+    pub(super) fn told(&self) -> u64 {
+        self.upstream.told
+    }
+
+    /// Sends the bytes of one request from the client at this place and reads the answer. How long both took
+    /// together.
+    pub(super) fn exchange(&mut self, place: usize, request: &[u8]) -> Result<Duration> {
         let start = Instant::now();
-        self.client.begin();
-        let mut sent = self.client.send(request)?;
+        self.clients[place].begin();
+        let mut sent = self.clients[place].send(request)?;
         let mut idle = 0;
         loop {
-            let (client, upstream) = self.ready(!sent)?;
+            let (client, upstream) = self.ready(place, !sent)?;
             if upstream.is_none() && client.is_empty() {
                 idle += 1;
                 if idle % IDLE == 0 && start.elapsed() > PATIENCE {
@@ -52,25 +59,26 @@ impl Link {
                 self.upstream.serve(socket)?;
             }
             if client.contains(PollFlags::POLLOUT) {
-                sent = self.client.send(request)?;
+                sent = self.clients[place].send(request)?;
             }
-            if client.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR)
-                && self.client.receive()?
-            {
-                if !sent {
-                    bail!("the answer came before the end of the request");
+            if client.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
+                if self.clients[place].receive()? {
+                    if !sent {
+                        bail!("the answer came before the end of the request");
+                    }
+                    return Ok(start.elapsed());
                 }
-                return Ok(start.elapsed());
+                self.upstream.go_on(self.clients[place].events())?;
             }
         }
     }
 
     /// What the client can do, and one of the upstream's sockets that has something. Asking takes no lock
     /// that Envoy's packets would have to wait for, as reading from an empty socket would.
-    fn ready(&self, sending: bool) -> Result<(PollFlags, Option<usize>)> {
+    fn ready(&self, place: usize, sending: bool) -> Result<(PollFlags, Option<usize>)> {
         let wanted = if sending { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
         let mut sockets = Vec::with_capacity(4);
-        sockets.push(PollFd::new(self.client.socket(), wanted));
+        sockets.push(PollFd::new(self.clients[place].socket(), wanted));
         sockets.extend(self.upstream.sockets().map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
         match poll(&mut sockets, PollTimeout::ZERO) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
@@ -87,29 +95,65 @@ mod tests {
     use super::*;
     use crate::bench::body::MODEL;
     use crate::bench::client::request;
+    use crate::bench::stream::{CHUNKS, Told};
 
     /// Without an Envoy between them.
     fn link() -> Link {
         let upstream = Upstream::start().unwrap();
         let address = upstream.address().unwrap();
-        Link::connect(address, upstream).unwrap()
+        Link::connect(&[address, address], upstream).unwrap()
     }
 
     #[test]
     fn counts_what_was_routed() {
         let mut link = link();
-        let plain = request(&"x".repeat(3 << 20));
+        let plain = request(&"x".repeat(3 << 20), None);
         let mut routed = format!("POST / HTTP/1.1\r\nX-Gateway-Model-Name: {MODEL}\r\n").into_bytes();
         routed.extend_from_slice(b"content-length: 2\r\n\r\n{}");
         for bytes in [&plain, &routed, &plain] {
-            link.exchange(bytes).unwrap();
+            link.exchange(0, bytes).unwrap();
         }
         assert_eq!(link.seen(), (3, 1));
     }
 
     #[test]
+    fn a_stream_comes_to_its_end_event_by_event() {
+        let mut link = link();
+        for told in Told::ALL {
+            link.exchange(1, &request("{}", Some(told))).unwrap();
+            // The last chunk has one event, or two.
+            assert_eq!(link.clients[1].events(), CHUNKS + usize::from(told == Told::Usage));
+            // The connection is fit for the next request.
+            link.exchange(1, &request("{}", None)).unwrap();
+        }
+        assert_eq!((link.seen(), link.told()), ((4, 0), 1));
+    }
+
+    #[test]
+    fn a_chunk_is_written_when_the_event_before_has_come_and_not_earlier() {
+        let mut upstream = Upstream::start().unwrap();
+        let mut client = Client::connect(upstream.address().unwrap()).unwrap();
+        client.begin();
+        assert!(client.send(&request("{}", Some(Told::Plain))).unwrap());
+        while upstream.requests == 0 {
+            let last = upstream.sockets().count() - 1;
+            upstream.serve(last).ok();
+        }
+        let mut come = |upstream: &mut Upstream, events| {
+            upstream.go_on(events).unwrap();
+            for _ in 0..100 {
+                client.receive().unwrap();
+            }
+            client.events()
+        };
+        assert_eq!(come(&mut upstream, 0), 1);
+        assert_eq!(come(&mut upstream, 0), 1);
+        assert_eq!(come(&mut upstream, 1), 2);
+    }
+
+    #[test]
     fn a_request_without_a_length_is_an_error() {
-        let error = link().exchange(b"POST / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap_err();
+        let error = link().exchange(0, b"POST / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap_err();
         assert_eq!(error.to_string(), "a request without content-length came to the upstream");
     }
 
@@ -122,8 +166,8 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             stream.write_all(b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n").unwrap();
         });
-        let mut link = Link::connect(address, Upstream::start().unwrap()).unwrap();
-        let error = link.exchange(&request(&"x".repeat(64 << 20))).unwrap_err();
+        let mut link = Link::connect(&[address], Upstream::start().unwrap()).unwrap();
+        let error = link.exchange(0, &request(&"x".repeat(64 << 20), None)).unwrap_err();
         assert!(format!("{error:#}").contains("413"), "{error:#}");
     }
 }

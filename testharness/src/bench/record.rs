@@ -25,7 +25,7 @@ pub(super) fn document(options: &Options, cores: &Cores, envoy: &str, results: &
         "envoy": {"path": options.envoy, "version": envoy},
         "machine": {"processor": processor(), "envoy_core": cores.envoy, "client_core": cores.client},
         "waiting_share": results.waiting,
-        "unit": "microseconds per request",
+        "unit": "microseconds per request, of streams per chunk",
         "scenarios": results.rows.iter().map(scenario).collect::<Vec<_>>(),
     }))
 }
@@ -41,6 +41,7 @@ pub(super) fn write(path: &Path, document: &Value) -> Result<()> {
 fn scenario(row: &Row) -> Value {
     json!({
         "name": row.scenario.to_string(),
+        "per": row.scenario.unit(),
         "bytes": row.scenario.size,
         "profile": row.scenario.profile.name(),
         "model_at": row.scenario.model_at.name(),
@@ -56,7 +57,7 @@ fn scenario(row: &Row) -> Value {
             "control": estimate(&row.control_latency),
             "added": estimate(&row.added_latency),
         },
-        "aim": aim(&row.scenario).map(|most| json!({"ratio_at_most": most, "met": row.ratio.median <= most})),
+        "aim": aim(&row.scenario).map(|aim| json!({(aim.name()): aim.most(), "met": aim.figure(row).median <= aim.most()})),
         "prototype_ratio": prototype(&row.scenario),
         "rounds": row.rounds.iter().map(round).collect::<Vec<_>>(),
     })
@@ -89,7 +90,8 @@ fn processor() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::tests::row;
+    use crate::bench::results::tests::{row, stream_row};
+    use crate::bench::stream::Watching;
 
     #[test]
     fn a_scenario_has_its_figures_and_its_rounds() {
@@ -97,6 +99,11 @@ mod tests {
         assert_eq!(document["name"], "1 KB, model first");
         assert_eq!(document["cpu"]["added"]["median"], 9.0);
         assert_eq!(document["aim"], json!({"ratio_at_most": 1.25, "met": true}));
+        assert_eq!(document["per"], "request");
+        let document = scenario(&stream_row(Watching::Observe, &[2.5; 6]));
+        assert_eq!((&document["name"], &document["per"]), (&json!("chunk, observe"), &json!("chunk")));
+        assert_eq!(document["aim"], json!({"added_at_most": 2.0, "met": false}));
+        let document = scenario(&row(&[9.0; 6]));
         assert_eq!(document["rounds"].as_array().unwrap().len(), 6);
         assert_eq!(document["rounds"][0]["cpu"], json!({"plain": 39.5, "control": 40.5, "filtered": 49.0}));
     }

@@ -4,7 +4,7 @@ use super::rounds::{Measured, Outcome, Round};
 use super::scenario::Scenario;
 use super::statistics::{Estimate, median};
 
-/// One scenario. Times are microseconds per request.
+/// One scenario. Times are microseconds per request, of streams per chunk.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) scenario: Scenario,
@@ -85,6 +85,7 @@ fn control(figures: &[f64; 3]) -> f64 {
 pub(super) mod tests {
     use super::*;
     use crate::bench::scenario::{ModelAt, Profile};
+    use crate::bench::stream::Watching;
 
     /// Rounds of 1 KB with this much CPU time on top of 40 us and some drift that all three share.
     pub(in crate::bench) fn row(added: &[f64]) -> Row {
@@ -92,13 +93,22 @@ pub(super) mod tests {
             let base = 40.0 + index as f64;
             Round { cpu: [base - 0.5, base + 0.5, base + added], latency: [90.0, 91.0, 100.5] }
         };
-        let scenario = Scenario { size: 1 << 10, profile: Profile::Prose, model_at: ModelAt::First };
+        let scenario =
+            Scenario { size: 1 << 10, profile: Profile::Prose, model_at: ModelAt::First, stream: None };
         Row::of(Measured {
             scenario,
             requests: [600; 3],
             rounds: added.iter().enumerate().map(round).collect(),
         })
         .unwrap()
+    }
+
+    /// The same of a stream, with an A/A of nothing.
+    pub(in crate::bench) fn stream_row(watching: Watching, added: &[f64]) -> Row {
+        let mut row = row(added);
+        row.scenario.stream = Some(watching);
+        row.control = Estimate::of(&vec![0.0; added.len()]).unwrap();
+        row
     }
 
     #[test]

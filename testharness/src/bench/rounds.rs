@@ -11,8 +11,9 @@ use super::client::request;
 use super::options::{Effort, Options};
 use super::random::Random;
 use super::scenario::Scenario;
-use super::stage::{Side, Variant};
+use super::stage::{Side, Variant, place};
 use super::statistics::median;
+use super::stream::Watching;
 
 /// Requests ahead of a turn that are not measured: caches and TCP windows get used to the other body and the
 /// other Envoy.
@@ -33,7 +34,7 @@ pub(super) struct Measurement {
     must_route: bool,
 }
 
-/// What one Envoy, or each, needed per request: microseconds, in the order of [`Variant::ALL`].
+/// What each Envoy needed per request, or per chunk of a stream: microseconds, in the order of [`Variant::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Round {
     /// CPU time.
@@ -57,12 +58,24 @@ pub(super) struct Outcome {
     pub(super) measured: Vec<Measured>,
     /// Of all Envoys in the measured rounds together.
     pub(super) usage: Usage,
+    /// Streams that told of tokens at the Envoy with the filter, those that were not measured among them.
+    pub(super) told: u64,
 }
 
 /// A scenario with what is needed to run it.
 struct Work {
     measured: Measured,
+    job: Job,
+}
+
+/// The load of a scenario.
+struct Job {
     request: Vec<u8>,
+    /// The client that sends it.
+    place: usize,
+    /// What the figures of one request are divided by.
+    units: f64,
+    must_route: bool,
 }
 
 impl Measurement {
@@ -79,18 +92,24 @@ impl Measurement {
 
     /// Warms everything up, then measures. Blocks for minutes.
     pub(super) fn run(&mut self) -> Result<Outcome> {
-        let mut load = Load { sides: &mut self.sides, must_route: self.must_route, random: Random::new(1) };
+        let mut load = Load { sides: &mut self.sides, random: Random::new(1) };
         let mut all = Vec::new();
         for scenario in &self.scenarios {
             let measured = Measured { scenario: *scenario, requests: [0; 3], rounds: Vec::new() };
-            all.push(Work { measured, request: request(&body(scenario)) });
+            let job = Job {
+                request: request(&body(scenario), scenario.stream.map(Watching::told)),
+                place: place(scenario),
+                units: scenario.units() as f64,
+                must_route: self.must_route || scenario.stream.is_some(),
+            };
+            all.push(Work { measured, job });
         }
         let mut usage = Usage::default();
         for number in 0..self.warm_up + self.rounds {
             progress(number.checked_sub(self.warm_up), self.rounds);
             for index in load.random.order(all.len()) {
                 let work = &mut all[index];
-                let outcome = load.round(&work.request, self.effort);
+                let outcome = load.round(&work.job, self.effort);
                 let (round, used, requests) = outcome.with_context(|| work.measured.scenario.to_string())?;
                 if number >= self.warm_up {
                     work.measured.rounds.push(round);
@@ -99,7 +118,9 @@ impl Measurement {
                 }
             }
         }
-        Ok(Outcome { measured: all.into_iter().map(|work| work.measured).collect(), usage })
+        let filtered = self.sides.iter().filter(|side| side.variant == Variant::Filtered);
+        let told = filtered.map(|side| side.link.told()).sum();
+        Ok(Outcome { told, measured: all.into_iter().map(|work| work.measured).collect(), usage })
     }
 }
 
@@ -131,19 +152,18 @@ impl Effort {
 /// The connections to the Envoys, and what else it takes to put load on them.
 struct Load<'a> {
     sides: &'a mut [Side],
-    must_route: bool,
     random: Random,
 }
 
 impl Load<'_> {
-    /// Puts this much load on each Envoy: what they needed per request, what they used together, and how many
+    /// Puts this much load on each Envoy: what they needed per unit, what they used together, and how many
     /// requests each of them got.
-    fn round(&mut self, request: &[u8], effort: Effort) -> Result<(Round, Usage, [usize; 3])> {
+    fn round(&mut self, job: &Job, effort: Effort) -> Result<(Round, Usage, [usize; 3])> {
         let (mut round, mut total, mut requests) = (Round::default(), Usage::default(), [0; 3]);
         for index in self.random.order(self.sides.len()) {
-            let (used, times) = self.turn(index, request, effort)?;
-            round.cpu[index] = used.ran as f64 / 1000.0 / times.len() as f64;
-            round.latency[index] = median(&times).context("no request was made")?;
+            let (used, times) = self.turn(index, job, effort)?;
+            round.cpu[index] = used.ran as f64 / 1000.0 / times.len() as f64 / job.units;
+            round.latency[index] = median(&times).context("no request was made")? / job.units;
             requests[index] = times.len();
             total += used;
         }
@@ -151,17 +171,17 @@ impl Load<'_> {
     }
 
     /// Puts this much load on one Envoy: what it used, and the latencies in microseconds.
-    fn turn(&mut self, index: usize, request: &[u8], effort: Effort) -> Result<(Usage, Vec<f64>)> {
+    fn turn(&mut self, index: usize, job: &Job, effort: Effort) -> Result<(Usage, Vec<f64>)> {
         let side = &mut self.sides[index];
         let seen_before = side.link.seen();
         for _ in 0..LEAD {
-            side.link.exchange(request)?;
+            side.link.exchange(job.place, &job.request)?;
         }
         let before = Usage::of(side.process)?;
         let mut times = Vec::with_capacity(4096);
         let start = Instant::now();
         while !effort.is_enough(times.len(), start) {
-            times.push(side.link.exchange(request)?.as_nanos() as f64 / 1000.0);
+            times.push(side.link.exchange(job.place, &job.request)?.as_nanos() as f64 / 1000.0);
         }
         let used = Usage::of(side.process)? - before;
 
@@ -173,7 +193,7 @@ impl Load<'_> {
             Variant::Plain | Variant::Control => {
                 ensure!(routed == 0, "{routed} requests were routed without the filter");
             }
-            Variant::Filtered if self.must_route => {
+            Variant::Filtered if job.must_route => {
                 ensure!(
                     routed == sent,
                     "of {sent} requests only {routed} came with their model in the routing header"

@@ -1,8 +1,10 @@
-//! What is measured: the size, the structure and the order of the request bodies.
+//! What is measured: the size, the structure and the order of the request bodies, and streamed answers.
 
 use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
+
+use super::stream::{CHUNKS, Watching};
 
 /// What a body consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub(super) struct Scenario {
     pub(super) profile: Profile,
     /// Where its model is.
     pub(super) model_at: ModelAt,
+    /// How the answer is watched, if it is a stream.
+    pub(super) stream: Option<Watching>,
 }
 
 /// Which profiles were asked for.
@@ -38,6 +42,7 @@ pub(super) struct Scenario {
 pub(super) enum Profiles {
     Prose,
     Dense,
+    Stream,
     All,
 }
 
@@ -46,8 +51,9 @@ impl Profiles {
         Ok(match text {
             "prose" => Self::Prose,
             "dense" => Self::Dense,
+            "stream" => Self::Stream,
             "all" => Self::All,
-            _ => bail!("--profile {text}: prose, dense or all was expected"),
+            _ => bail!("--profile {text}: prose, dense, stream or all was expected"),
         })
     }
 }
@@ -68,18 +74,50 @@ pub(super) fn scenarios(sizes: Option<&[usize]>, profiles: Profiles) -> Vec<Scen
                 size: *size,
                 profile,
                 model_at,
+                stream: None,
             }));
         }
     };
-    if profiles != Profiles::Dense {
+    if matches!(profiles, Profiles::Prose | Profiles::All) {
         add(Profile::Prose, sizes.unwrap_or(&PROSE_SIZES));
     }
     match (profiles, sizes) {
         (Profiles::Dense, Some(sizes)) => add(Profile::Dense, sizes),
         (Profiles::Dense, None) | (Profiles::All, None) => add(Profile::Dense, &DENSE_SIZES),
-        (Profiles::All, Some(_)) | (Profiles::Prose, _) => {}
+        (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Stream, _) => {}
+    }
+    // Streams belong to what is usual, or to the sizes of their requests.
+    match (profiles, sizes) {
+        (Profiles::Stream, sizes) => {
+            all.extend(sizes.unwrap_or(&[KB]).iter().flat_map(|size| streams(*size)))
+        }
+        (Profiles::All, None) => all.extend(streams(KB)),
+        (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Dense, _) => {}
     }
     all
+}
+
+/// Requests of this size that are answered with a stream.
+fn streams(size: usize) -> impl Iterator<Item = Scenario> {
+    let scenario = move |watching| Scenario {
+        size,
+        profile: Profile::Prose,
+        model_at: ModelAt::First,
+        stream: Some(watching),
+    };
+    Watching::ALL.into_iter().map(scenario)
+}
+
+impl Scenario {
+    /// What the figures of one request are divided by: the chunks of its answer.
+    pub(super) fn units(&self) -> usize {
+        if self.stream.is_some() { CHUNKS } else { 1 }
+    }
+
+    /// What the figures are of.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.stream.is_some() { "chunk" } else { "request" }
+    }
 }
 
 /// Reads `900`, `16KB` or `8MB`; the units are powers of 1024.
@@ -100,6 +138,10 @@ pub(super) fn parse_size(text: &str) -> Result<usize> {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(watching) = self.stream {
+            write!(f, "chunk, {}", watching.name())?;
+            return if self.size == KB { Ok(()) } else { write!(f, ", {} B", self.size) };
+        }
         match self.size {
             size if size >= KB * KB && size.is_multiple_of(KB * KB) => write!(f, "{} MB", size / KB / KB)?,
             size if size.is_multiple_of(KB) => write!(f, "{} KB", size / KB)?,
@@ -144,7 +186,19 @@ mod tests {
             names(Some(&[8 << 20]), Profiles::Dense),
             ["8 MB dense, model first", "8 MB dense, model last"]
         );
-        assert_eq!(names(None, Profiles::All).len(), 10);
+        assert_eq!(names(None, Profiles::All).len(), 14);
+    }
+
+    #[test]
+    fn streams_are_counted_by_chunk() {
+        let rows = ["chunk, not observed", "chunk, observe", "chunk, usage", "chunk, stream-usage"];
+        assert_eq!(names(None, Profiles::Stream), rows);
+        assert_eq!(names(None, Profiles::All)[10..], rows);
+        assert_eq!(names(Some(&[2000]), Profiles::Stream)[1], "chunk, observe, 2000 B");
+        for scenario in scenarios(None, Profiles::All) {
+            let expected = if scenario.stream.is_some() { (200, "chunk") } else { (1, "request") };
+            assert_eq!((scenario.units(), scenario.unit()), expected);
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::congestion;
 use super::cores::Cores;
 use super::link::Link;
 use super::options::Options;
+use super::scenario::Scenario;
+use super::stream::{COMPLETION_TOKENS, Watching};
 use super::upstream::Upstream;
 use crate::bootstrap::{Bootstrap, Cluster, Filter, Listener};
 use crate::envoy::{Envoy, Launch};
@@ -66,7 +68,11 @@ impl Stage {
             let document = document(options, variant, upstream.address()?);
             let envoy = Envoy::start_yaml(&launch, &document.to_string()).await?;
             let process = started_since(&before)?;
-            let link = Link::connect(envoy.address(LISTENER).await?, upstream)?;
+            let mut addresses = vec![envoy.address(LISTENER).await?];
+            for watching in Watching::ALL {
+                addresses.push(envoy.address(watching.name()).await?);
+            }
+            let link = Link::connect(&addresses, upstream)?;
             sides.push(Side { variant, process, link });
             envoys.push(envoy);
         }
@@ -83,6 +89,20 @@ impl Stage {
         Ok(())
     }
 
+    /// Fails when the filter has not counted the tokens of exactly so many streams, or else the benchmark would
+    /// measure a bypass.
+    pub(super) async fn check_tokens(&self, streams: u64) -> Result<()> {
+        // The last of `Variant::ALL`.
+        let envoy = self.envoys.last().context("no Envoy was started")?;
+        let counted: f64 = envoy.metrics("ipp_completion_tokens_total").await?.values().sum();
+        let expected = streams * COMPLETION_TOKENS;
+        ensure!(
+            counted == expected as f64,
+            "the filter counted {counted} completion tokens, not the {expected} of {streams} streams"
+        );
+        Ok(())
+    }
+
     /// What Envoy says about itself.
     pub(super) async fn version(&self) -> Result<String> {
         let envoy = self.envoys.first().context("no Envoy was started")?;
@@ -94,21 +114,35 @@ impl Stage {
 const LISTENER: &str = "bench";
 const CLUSTER: &str = "models";
 
+/// The client of this scenario, which has the listener to match: that for bodies, then one for each kind of
+/// [`Watching`].
+pub(super) fn place(scenario: &Scenario) -> usize {
+    scenario.stream.map_or(0, |watching| watching as usize + 1)
+}
+
+/// Without a filter all listeners are alike, and there are as many.
+fn listener(options: &Options, variant: Variant, name: &str, config: &str) -> Listener {
+    let filters = match variant {
+        Variant::Plain | Variant::Control => Vec::new(),
+        Variant::Filtered => vec![Filter::new(&options.module, config)],
+    };
+    Listener::new(name, filters, Vec::new(), CLUSTER)
+}
+
 /// The listener's own limit lets bodies up to 9 MiB through, with the filter and without. JSON is YAML as
 /// well.
 fn document(options: &Options, variant: Variant, upstream: SocketAddr) -> Value {
-    let filters = match variant {
-        Variant::Plain | Variant::Control => Vec::new(),
-        Variant::Filtered => {
-            vec![Filter::new(&options.module, options.config.as_deref().unwrap_or_default())]
-        }
-    };
-    let listener = Listener::new(LISTENER, filters, Vec::new(), CLUSTER);
-    let bootstrap = Bootstrap::new(vec![listener], vec![Cluster::new(CLUSTER, upstream)]);
+    let config = options.config.as_deref().unwrap_or_default();
+    let streams =
+        Watching::ALL.map(|watching| listener(options, variant, watching.name(), &watching.config()));
+    let listeners = std::iter::once(listener(options, variant, LISTENER, config)).chain(streams).collect();
+    let bootstrap = Bootstrap::new(listeners, vec![Cluster::new(CLUSTER, upstream)]);
     // Only files would need the folder.
     let mut document = bootstrap.document(Path::new(""));
     let resources = &mut document["static_resources"];
-    resources["listeners"][0]["socket_options"] = json!([congestion::envoy_option()]);
+    for listener in resources["listeners"].as_array_mut().into_iter().flatten() {
+        listener["socket_options"] = json!([congestion::envoy_option()]);
+    }
     resources["clusters"][0]["upstream_bind_config"] =
         json!({"socket_options": [congestion::envoy_option()]});
     document

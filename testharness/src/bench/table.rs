@@ -6,6 +6,7 @@ use super::aims::{prototype, verdict};
 use super::cores::Cores;
 use super::results::{Results, Row};
 use super::statistics::Estimate;
+use super::stream::CHUNKS;
 
 /// Above this share of waiting, the table says that the machine was busy.
 const BUSY: f64 = 0.05;
@@ -18,11 +19,12 @@ pub(super) fn text(results: &Results, cores: &Cores) -> String {
     let rounds = results.rows.first().map_or(0, |row| row.rounds.len());
     let coverage = results.rows.first().map_or(0.0, |row| row.added.coverage);
     let mut text = format!(
-        "CPU time and p50 latency per request in an Envoy without the filter, and what the filter adds.\n\
+        "CPU time and p50 latency per request, of streams per chunk, in an Envoy without the filter, and what the filter adds.\n\
          One connection, Envoy on core {}, client and upstream on core {}.\n\
          Medians of {rounds} paired rounds [{:.1} % interval].\n\
          A/A: a second Envoy without the filter against the first, which should be nothing.\n\
-         prototype: the ratio of an earlier one that validated the whole body; the aim is to be below.\n\n",
+         prototype: the ratio of an earlier one that validated the whole body; the aim is to be below.\n\
+         chunk: one of a stream of {CHUNKS}, each written when the one before has come to the client.\n\n",
         cores.envoy,
         cores.client,
         coverage * 100.0
@@ -54,20 +56,27 @@ pub(super) fn text(results: &Results, cores: &Cores) -> String {
 }
 
 fn cells(row: &Row) -> [String; 8] {
+    let digits = digits(row);
+    let difference = |estimate: &Estimate| difference(estimate, digits);
     [
         row.scenario.to_string(),
-        format!("{:.1}", row.unfiltered),
+        format!("{:.digits$}", row.unfiltered),
         difference(&row.control),
         difference(&row.added),
         format!("{:.2} [{:.2}, {:.2}]", row.ratio.median, row.ratio.low, row.ratio.high),
         prototype(&row.scenario).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
-        format!("{:.1}", row.latency),
+        format!("{:.digits$}", row.latency),
         difference(&row.added_latency),
     ]
 }
 
-fn difference(estimate: &Estimate) -> String {
-    format!("{:+.1} [{:+.1}, {:+.1}]", estimate.median, estimate.low, estimate.high)
+/// Chunks take a few microseconds.
+fn digits(row: &Row) -> usize {
+    if row.scenario.stream.is_some() { 2 } else { 1 }
+}
+
+fn difference(estimate: &Estimate, digits: usize) -> String {
+    format!("{:+.digits$} [{:+.digits$}, {:+.digits$}]", estimate.median, estimate.low, estimate.high)
 }
 
 #[cfg(test)]

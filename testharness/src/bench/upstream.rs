@@ -1,5 +1,5 @@
 //! The cheapest upstream that is still honest: it reads every body to its end, looks for the routing header
-//! and answers.
+//! and answers, with a stream if it was asked for one.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::body::MODEL;
 use super::congestion;
 use super::head::{content_length, fields, head_size};
+use super::stream::{Told, WANTED};
 
 /// A listener with the connections that Envoy has made to it. Nothing here blocks.
 #[derive(Debug)]
@@ -19,10 +20,14 @@ pub(super) struct Upstream {
     /// What bodies are read into, and forgotten.
     buffer: Vec<u8>,
     answer: Vec<u8>,
+    /// What is written for a stream, in the order of [`Told::ALL`].
+    streams: [Vec<Vec<u8>>; 2],
     /// Complete requests so far.
     pub(super) requests: u64,
     /// How many of them had their model in the routing header.
     pub(super) routed: u64,
+    /// Streams that told of tokens.
+    pub(super) told: u64,
 }
 
 #[derive(Debug)]
@@ -33,6 +38,10 @@ struct Connection {
     /// What is still to come of a body, once the head is complete.
     body: Option<usize>,
     routed: bool,
+    /// What stream the request asks for.
+    wanted: Option<Told>,
+    /// A stream, and how many of its chunks were written.
+    under_way: Option<(Told, usize)>,
 }
 
 const ROUTING_HEADER: &[u8] = b"x-gateway-model-name";
@@ -54,8 +63,10 @@ impl Upstream {
             connections: Vec::new(),
             buffer: vec![0; 256 << 10],
             answer,
+            streams: Told::ALL.map(Told::writes),
             requests: 0,
             routed: 0,
+            told: 0,
         })
     }
 
@@ -79,7 +90,14 @@ impl Upstream {
                 if connection.take(&self.buffer[..count])? {
                     self.requests += 1;
                     self.routed += u64::from(connection.routed);
-                    connection.stream.write_all(&self.answer).context("answering")?;
+                    match connection.wanted {
+                        None => connection.stream.write_all(&self.answer).context("answering")?,
+                        Some(told) => {
+                            self.told += u64::from(told == Told::Usage);
+                            connection.under_way = Some((told, 0));
+                            self.go_on(0)?;
+                        }
+                    }
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -88,11 +106,36 @@ impl Upstream {
         Ok(())
     }
 
+    /// Writes the next chunk of a stream under way, once the client has all events before it: so that each of
+    /// them is a chunk of its own to Envoy, too.
+    pub(super) fn go_on(&mut self, events: usize) -> Result<()> {
+        for connection in &mut self.connections {
+            let Some((told, written)) = &mut connection.under_way else { continue };
+            let writes = &self.streams[*told as usize];
+            if *written > events {
+                continue;
+            }
+            connection.stream.write_all(&writes[*written]).context("writing a chunk")?;
+            *written += 1;
+            if *written == writes.len() {
+                connection.under_way = None;
+            }
+        }
+        Ok(())
+    }
+
     fn accept(&mut self) -> Result<()> {
         let (stream, _) = self.listener.accept()?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        self.connections.push(Connection { stream, head: Vec::new(), body: None, routed: false });
+        self.connections.push(Connection {
+            stream,
+            head: Vec::new(),
+            body: None,
+            routed: false,
+            wanted: None,
+            under_way: None,
+        });
         Ok(())
     }
 }
@@ -108,6 +151,10 @@ impl Connection {
                 let head = &self.head[..size];
                 self.routed = fields(head).any(|(name, value)| {
                     name.eq_ignore_ascii_case(ROUTING_HEADER) && value == MODEL.as_bytes()
+                });
+                let wanted = fields(head).find(|(name, _)| name.eq_ignore_ascii_case(WANTED.as_bytes()));
+                self.wanted = wanted.and_then(|(_, value)| {
+                    Told::ALL.into_iter().find(|told| told.name().as_bytes() == value)
                 });
                 let length =
                     content_length(head).context("a request without content-length came to the upstream")?;
