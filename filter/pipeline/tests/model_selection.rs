@@ -10,7 +10,7 @@
 mod support;
 
 use ipp_pipeline::config::load;
-use ipp_pipeline::{Entered, Forward, Pipeline, Progress, Rejection, Routed, stock};
+use ipp_pipeline::{Forward, Pipeline, Rejection, Routed, stock};
 use support::{INFO, TestEnv, apply, pipeline, refused};
 
 /// Three models; `plugins` and `request` are more lines of the two lists.
@@ -72,12 +72,7 @@ impl Process {
     }
 
     fn decide(&mut self, body: &str) -> Result<Forward, Rejection> {
-        let headers =
-            [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")];
-        let bytes = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let Entered::Hold(mut held) = self.pipeline.enter(bytes, false).1 else { panic!("not held") };
-        assert_eq!(self.pipeline.feed(&mut held, body.as_bytes()), Progress::More);
-        self.pipeline.decide(held, &mut self.env)
+        support::decide(&self.pipeline, &mut self.env, &[], body)
     }
 
     /// The model that a body is sent to, and what its end needs.

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/mutation.rs"]
+mod mutation;
 #[path = "../fuzz/src/response_against_serde_json.rs"]
 #[allow(unreachable_pub, reason = "the fuzz target's crate is another one")]
 mod response_against_serde_json;
@@ -52,32 +54,9 @@ const PIECES: &[&[u8]] = &[
     b"12345678901",
 ];
 
-fn corpus() -> Vec<Vec<u8>> {
-    let mut files: Vec<_> = std::fs::read_dir(CORPUS).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
-}
-
-fn mutate(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut SplitMix64) {
-    let at = rng.below(bytes.len() + 1);
-    let end = (at + rng.below(8)).min(bytes.len());
-    match rng.below(5) {
-        0 => drop(bytes.splice(at..end, [])),
-        1 => drop(bytes.splice(at..at, PIECES[rng.below(PIECES.len())].iter().copied())),
-        2 => drop(bytes.splice(at..end, PIECES[rng.below(PIECES.len())].iter().copied())),
-        3 => drop(bytes.splice(at..end, [rng.below(256) as u8])),
-        _ => {
-            let other = &seeds[rng.below(seeds.len())];
-            let from = rng.below(other.len());
-            let piece = other[from..(from + rng.below(40)).min(other.len())].to_vec();
-            bytes.splice(at..at, piece);
-        }
-    }
-}
-
 #[test]
 fn the_corpus_in_every_cut() {
-    for seed in corpus() {
+    for seed in mutation::corpus(CORPUS) {
         let body = &seed[1..];
         for cut in 0..=body.len() {
             response_against_serde_json::check(body, cut);
@@ -90,17 +69,8 @@ fn the_corpus_in_every_cut() {
 
 #[test]
 fn mutated_responses() {
-    let seeds = corpus();
-    let mut rng = SplitMix64::new(20_261_122);
-    for _ in 0..20_000 {
-        let mut bytes = seeds[rng.below(seeds.len())].clone();
-        for _ in 0..=rng.below(4) {
-            mutate(&mut bytes, &seeds, &mut rng);
-        }
-        if let Some((&cut, body)) = bytes.split_first() {
-            response_against_serde_json::check(body, usize::from(cut) % 20);
-        }
-    }
+    let inputs = mutation::Inputs { seeds: mutation::corpus(CORPUS), pieces: PIECES, longest: 40 };
+    inputs.mutated(20_000, |cut, body| response_against_serde_json::check(body, cut % 20));
 }
 
 /// A document made at random, deep and wide enough to leave the known levels.

@@ -10,8 +10,8 @@
 #[path = "../fuzz/src/against_serde_json.rs"]
 #[allow(unreachable_pub, reason = "the fuzz target's crate is another one")]
 mod against_serde_json;
-
-use ipp_selector::{Rng, SplitMix64};
+#[path = "support/mutation.rs"]
+mod mutation;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/members");
 /// Bytes and texts that mean something in JSON or in UTF-8.
@@ -52,32 +52,9 @@ const PIECES: &[&[u8]] = &[
     b"\"\":",
 ];
 
-fn corpus() -> Vec<Vec<u8>> {
-    let mut files: Vec<_> = std::fs::read_dir(CORPUS).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
-}
-
-fn mutate(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut SplitMix64) {
-    let at = rng.below(bytes.len() + 1);
-    let end = (at + rng.below(8)).min(bytes.len());
-    match rng.below(5) {
-        0 => drop(bytes.splice(at..end, [])),
-        1 => drop(bytes.splice(at..at, PIECES[rng.below(PIECES.len())].iter().copied())),
-        2 => drop(bytes.splice(at..end, PIECES[rng.below(PIECES.len())].iter().copied())),
-        3 => drop(bytes.splice(at..end, [rng.below(256) as u8])),
-        _ => {
-            let other = &seeds[rng.below(seeds.len())];
-            let from = rng.below(other.len());
-            let piece = other[from..(from + rng.below(24)).min(other.len())].to_vec();
-            bytes.splice(at..at, piece);
-        }
-    }
-}
-
 #[test]
 fn the_corpus_in_every_cut() {
-    for seed in corpus() {
+    for seed in mutation::corpus(CORPUS) {
         let body = &seed[1..];
         for cut in 0..=body.len() {
             against_serde_json::check(body, cut);
@@ -91,15 +68,6 @@ fn the_corpus_in_every_cut() {
 
 #[test]
 fn mutated_bodies() {
-    let seeds = corpus();
-    let mut rng = SplitMix64::new(20_261_122);
-    for _ in 0..60_000 {
-        let mut bytes = seeds[rng.below(seeds.len())].clone();
-        for _ in 0..=rng.below(4) {
-            mutate(&mut bytes, &seeds, &mut rng);
-        }
-        if let Some((&cut, body)) = bytes.split_first() {
-            against_serde_json::check(body, usize::from(cut) % 20);
-        }
-    }
+    let inputs = mutation::Inputs { seeds: mutation::corpus(CORPUS), pieces: PIECES, longest: 24 };
+    inputs.mutated(60_000, |cut, body| against_serde_json::check(body, cut % 20));
 }

@@ -14,8 +14,8 @@ pub mod process;
 use ipp_pipeline::config::{BuildInfo, ConfigErrors, load};
 use ipp_pipeline::plugin::{HeaderEdit, Registry, Splice};
 use ipp_pipeline::{
-    Entered, Env, HeaderTable, MetricId, MetricKind, Metrics, Pipeline, Progress, Rejection, Routed, Shared,
-    stock,
+    Entered, Env, Forward, HeaderTable, MetricId, MetricKind, Metrics, Pipeline, Progress, Rejection, Routed,
+    Shared, stock,
 };
 use std::collections::BTreeMap;
 
@@ -134,6 +134,22 @@ pub fn post(pipeline: &Pipeline, headers: &[(&str, &str)], body: &str) -> Outcom
     let length = body.len().to_string();
     all.push(("content-length", &length));
     send(pipeline, &all, body)
+}
+
+/// What is decided about a POST of a JSON body with more headers of the client, in one piece. It has to be held.
+pub fn decide(
+    pipeline: &Pipeline,
+    env: &mut TestEnv,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Forward, Rejection> {
+    let mut all =
+        vec![(":method", "POST"), (":path", "/v1/completions"), ("content-type", "application/json")];
+    all.extend(headers);
+    let bytes = all.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let Entered::Hold(mut held) = pipeline.enter(bytes, false).1 else { panic!("not held") };
+    assert_eq!(pipeline.feed(&mut held, body.as_bytes()), Progress::More);
+    pipeline.decide(held, env)
 }
 
 pub fn send(pipeline: &Pipeline, headers: &[(&str, &str)], body: &str) -> Outcome {

@@ -1,7 +1,7 @@
 //! A process with two workers, that share what workers of Envoy share.
 
-use super::{TestEnv, apply, pipeline};
-use ipp_pipeline::{Entered, Observed, Pipeline, Progress, Rejection, Routed};
+use super::{TestEnv, apply, decide, pipeline};
+use ipp_pipeline::{Observed, Pipeline, Rejection, Routed};
 use std::collections::BTreeMap;
 
 const SECOND: u64 = 1_000_000_000;
@@ -36,14 +36,8 @@ impl Process {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<(String, Routed), Rejection> {
-        let mut all =
-            vec![(":method", "POST"), (":path", "/v1/completions"), ("content-type", "application/json")];
-        all.extend(headers);
-        let bytes = all.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let pipeline = &self.workers[worker];
-        let Entered::Hold(mut held) = pipeline.enter(bytes, false).1 else { panic!("not held") };
-        assert_eq!(pipeline.feed(&mut held, body.as_bytes()), Progress::More);
-        let forward = pipeline.decide(held, &mut self.env)?;
+        let forward = decide(pipeline, &mut self.env, headers, body)?;
         let mut headers = BTreeMap::new();
         apply(&mut headers, pipeline.request_headers(), &forward.headers);
         Ok((headers.remove("x-model").unwrap(), forward.routed))
