@@ -20,6 +20,7 @@ mod record;
 mod results;
 mod rounds;
 mod scenario;
+mod selection;
 mod stage;
 mod statistics;
 mod stream;

@@ -1,7 +1,7 @@
 //! What the filter may cost at most, and what an earlier prototype did cost.
 
 use super::results::Row;
-use super::scenario::{ModelAt, Profile, Scenario};
+use super::scenario::{ModelAt, Profile, Scenario, Task};
 use super::statistics::Estimate;
 use super::stream::Watching;
 
@@ -53,13 +53,14 @@ impl Aim {
 
 /// The aim of a scenario that has one.
 pub(super) fn aim(scenario: &Scenario) -> Option<Aim> {
-    match (scenario.stream, scenario.profile, scenario.size) {
-        (Some(Watching::Nothing), ..) => None,
-        (Some(Watching::Observe), ..) => Some(Aim::Added(2.0)),
-        (Some(Watching::Usage | Watching::StreamUsage), ..) => Some(Aim::Added(4.0)),
-        (None, Profile::Prose, KB) => Some(Aim::Ratio(1.25)),
-        (None, Profile::Prose, size) if size == 256 * KB => Some(Aim::Ratio(1.9)),
-        (None, ..) => None,
+    match (scenario.task, scenario.profile, scenario.size) {
+        (Task::Watch(Watching::Nothing), ..) => None,
+        (Task::Watch(Watching::Observe), ..) => Some(Aim::Added(2.0)),
+        (Task::Watch(Watching::Usage | Watching::StreamUsage), ..) => Some(Aim::Added(4.0)),
+        (Task::Select, ..) => Some(Aim::Added(5.0)),
+        (Task::Route, Profile::Prose, KB) => Some(Aim::Ratio(1.25)),
+        (Task::Route, Profile::Prose, size) if size == 256 * KB => Some(Aim::Ratio(1.9)),
+        (Task::Route, ..) => None,
     }
 }
 
@@ -67,7 +68,7 @@ pub(super) fn aim(scenario: &Scenario) -> Option<Aim> {
 /// better. Ratios carry over to other machines, times do not.
 pub(super) fn prototype(scenario: &Scenario) -> Option<f64> {
     let (without, added) = match (scenario.profile, scenario.size / KB, scenario.model_at) {
-        _ if scenario.stream.is_some() || !scenario.size.is_multiple_of(KB) => return None,
+        _ if scenario.task != Task::Route || !scenario.size.is_multiple_of(KB) => return None,
         (Profile::Prose, 1, ModelAt::First) => (39.0, 9.5),
         (Profile::Prose, 16, ModelAt::First) => (41.0, 15.0),
         (Profile::Prose, 256, ModelAt::First) => (87.0, 73.5),
@@ -91,7 +92,7 @@ pub(super) fn verdict(row: &Row) -> Option<String> {
     let aim = aim(&row.scenario)?;
     let (figure, most) = (aim.figure(row), aim.most());
     let word = if figure.median <= most { "met   " } else { "missed" };
-    let digits = if row.scenario.stream.is_some() { 2 } else { 1 };
+    let digits = if row.scenario.task.stream().is_some() { 2 } else { 1 };
     let doubt = if !aim.is_comparable(row) {
         format!(
             ", not certain: the Envoys without the filter differ by {:+.digits$} us themselves",
@@ -168,7 +169,8 @@ mod tests {
 
     #[test]
     fn only_two_sizes_have_an_aim() {
-        let prose = |size| Scenario { size, profile: Profile::Prose, model_at: ModelAt::Last, stream: None };
+        let prose =
+            |size| Scenario { size, profile: Profile::Prose, model_at: ModelAt::Last, task: Task::Route };
         assert_eq!((aim(&prose(KB)), aim(&prose(256 * KB))), (Some(Aim::Ratio(1.25)), Some(Aim::Ratio(1.9))));
         assert_eq!((aim(&prose(16 * KB)), aim(&prose(KB + 1))), (None, None));
         assert_eq!(aim(&Scenario { profile: Profile::Dense, ..prose(256 * KB) }), None);

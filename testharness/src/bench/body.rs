@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::random::Random;
-use super::scenario::{ModelAt, Profile, Scenario};
+use super::scenario::{ModelAt, Profile, Scenario, Task};
+use super::selection::ASKED;
 
-/// What every body asks for, and the upstream looks for in the routing header.
+/// What bodies ask for, unless the model is to be chosen. The upstream looks for it in the routing header.
 pub(super) const MODEL: &str = "llama-3.1-8b-instruct";
 
 /// One message of a conversation is no longer than this.
@@ -14,12 +15,13 @@ const MESSAGE: usize = 4000;
 /// The body of this scenario, the same one each time.
 pub(super) fn body(scenario: &Scenario) -> String {
     let mut random = Random::new(scenario.size as u64);
-    let model = format!(r#""model":"{MODEL}""#);
+    let asked = if scenario.task == Task::Select { ASKED } else { MODEL };
+    let model = format!(r#""model":"{asked}""#);
     let (head, tail) = match scenario.model_at {
         ModelAt::First => (format!("{{{model},"), "}".to_owned()),
         ModelAt::Last => ("{".to_owned(), format!(",{model}}}")),
     };
-    let stream = match scenario.stream {
+    let stream = match scenario.task.stream() {
         None => r#""stream":false"#,
         Some(watching) if watching.asked() => r#""stream":true,"stream_options":{"include_usage":true}"#,
         Some(_) => r#""stream":true"#,
@@ -174,9 +176,9 @@ mod tests {
                 let json: Value = serde_json::from_str(&body).unwrap();
                 assert_eq!(json["model"], MODEL);
                 assert!(json["messages"].is_array());
-                assert_eq!(json["stream"], scenario.stream.is_some());
+                assert_eq!(json["stream"], scenario.task.stream().is_some());
                 let asked = json.pointer("/stream_options/include_usage").is_some();
-                assert_eq!(asked, scenario.stream.is_some_and(Watching::asked));
+                assert_eq!(asked, scenario.task.stream().is_some_and(Watching::asked));
                 match scenario.model_at {
                     ModelAt::First => assert!(body.starts_with("{\"model\"")),
                     ModelAt::Last => assert!(body.ends_with(&format!("\"{MODEL}\"}}"))),
@@ -188,7 +190,8 @@ mod tests {
     #[test]
     fn dense_bodies_are_mostly_structure() {
         let share = |profile| {
-            let body = body(&Scenario { size: 256 << 10, profile, model_at: ModelAt::Last, stream: None });
+            let body =
+                body(&Scenario { size: 256 << 10, profile, model_at: ModelAt::Last, task: Task::Route });
             body.bytes().filter(|byte| b"{}[]:,\"".contains(byte)).count() as f64 / body.len() as f64
         };
         assert!(share(Profile::Dense) > 0.3, "{}", share(Profile::Dense));

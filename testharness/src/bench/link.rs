@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::client::Client;
-use super::upstream::Upstream;
+use super::upstream::{Seen, Upstream};
 use crate::wait::PATIENCE;
 
 /// Clients, used one at a time, and the upstream that their requests come out at.
@@ -30,9 +30,9 @@ impl Link {
         Ok(Self { clients, upstream })
     }
 
-    /// Requests that came out, and how many of them had their model in the routing header.
-    pub(super) fn seen(&self) -> (u64, u64) {
-        (self.upstream.requests, self.upstream.routed)
+    /// What came out.
+    pub(super) fn seen(&self) -> Seen {
+        self.upstream.seen
     }
 
     /// Streams that told of tokens.
@@ -110,10 +110,12 @@ mod tests {
         let plain = request(&"x".repeat(3 << 20), None);
         let mut routed = format!("POST / HTTP/1.1\r\nX-Gateway-Model-Name: {MODEL}\r\n").into_bytes();
         routed.extend_from_slice(b"content-length: 2\r\n\r\n{}");
-        for bytes in [&plain, &routed, &plain] {
+        let mut chosen = format!("POST / HTTP/1.1\r\nX-Gateway-Model-Name: {MODEL}-07\r\n").into_bytes();
+        chosen.extend_from_slice(b"content-length: 2\r\n\r\n{}");
+        for bytes in [&plain, &routed, &plain, &chosen] {
             link.exchange(0, bytes).unwrap();
         }
-        assert_eq!(link.seen(), (3, 1));
+        assert_eq!(link.seen(), Seen { requests: 4, routed: 2, chosen: 1 });
     }
 
     #[test]
@@ -126,7 +128,7 @@ mod tests {
             // The connection is fit for the next request.
             link.exchange(1, &request("{}", None)).unwrap();
         }
-        assert_eq!((link.seen(), link.told()), ((4, 0), 1));
+        assert_eq!((link.seen().requests, link.told()), (4, 1));
     }
 
     #[test]
@@ -135,7 +137,7 @@ mod tests {
         let mut client = Client::connect(upstream.address().unwrap()).unwrap();
         client.begin();
         assert!(client.send(&request("{}", Some(Told::Plain))).unwrap());
-        while upstream.requests == 0 {
+        while upstream.seen.requests == 0 {
             let last = upstream.sockets().count() - 1;
             upstream.serve(last).ok();
         }

@@ -17,8 +17,8 @@ usage: ipp-bench --module FILE --envoy FILE [OPTIONS]
   --seconds S      how long each Envoy is under load in one round of one scenario (default: 0.06)
   --requests N     a fixed number of requests instead
   --sizes LIST     bodies, such as 1KB,16KB,8MB (default: 1KB,16KB,256KB,900KB)
-  --profile WHICH  prose, dense (nested tool schemas), stream (answers in chunks), or all, which is prose at every size and, unless there are --sizes, dense at 256 KB and streams (default: all)
-  --config FILE    a PayloadProcessorConfig in place of the built-in one, but for streams; the routing header is then no longer required
+  --profile WHICH  prose, dense (nested tool schemas), stream (answers in chunks), select (the choice among models), or all, which is prose at every size and, unless there are --sizes, dense at 256 KB, streams and the choice (default: all)
+  --config FILE    a PayloadProcessorConfig in place of the built-in one, but for streams and the choice; the routing header is then no longer required
   --cores E,C      the core of the Envoys and the core of the client (default: the first two that this process may use)
   --json FILE      where the results go (default: target/ipp/bench.json)
   --quick          15 rounds of 0.04 s, unless given otherwise
@@ -142,7 +142,7 @@ mod tests {
     fn quick_changes_only_what_was_not_given() {
         let options = parse(&[]).unwrap();
         assert_eq!((options.rounds, options.effort), (45, Effort::Seconds(0.06)));
-        assert_eq!(options.scenarios.len(), 14);
+        assert_eq!(options.scenarios.len(), 15);
         assert!(options.json.ends_with("target/ipp/bench.json"));
         let options = parse(&["--quick", "--requests", "50"]).unwrap();
         assert_eq!((options.rounds, options.effort), (15, Effort::Requests(50)));
@@ -156,7 +156,7 @@ mod tests {
             (&["--seconds", "-1"], "--seconds -1: not a positive number"),
             (&["--cores", "1"], "--cores 1: two numbers such as 0,1 were expected"),
             (&["--sizes", "12parsecs"], "--sizes 12parsecs: a size such as 900, 16KB or 8MB was expected"),
-            (&["--profile", "tall"], "--profile tall: prose, dense, stream or all was expected"),
+            (&["--profile", "tall"], "--profile tall: prose, dense, stream, select or all was expected"),
             (&["--fast"], "unknown argument \"--fast\""),
         ] {
             assert_eq!(parse(arguments).unwrap_err().to_string(), message);

@@ -84,7 +84,7 @@ fn control(figures: &[f64; 3]) -> f64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::bench::scenario::{ModelAt, Profile};
+    use crate::bench::scenario::{ModelAt, Profile, Task};
     use crate::bench::stream::Watching;
 
     /// Rounds of 1 KB with this much CPU time on top of 40 us and some drift that all three share.
@@ -94,7 +94,7 @@ pub(super) mod tests {
             Round { cpu: [base - 0.5, base + 0.5, base + added], latency: [90.0, 91.0, 100.5] }
         };
         let scenario =
-            Scenario { size: 1 << 10, profile: Profile::Prose, model_at: ModelAt::First, stream: None };
+            Scenario { size: 1 << 10, profile: Profile::Prose, model_at: ModelAt::First, task: Task::Route };
         Row::of(Measured {
             scenario,
             requests: [600; 3],
@@ -106,7 +106,7 @@ pub(super) mod tests {
     /// The same of a stream, with an A/A of nothing.
     pub(in crate::bench) fn stream_row(watching: Watching, added: &[f64]) -> Row {
         let mut row = row(added);
-        row.scenario.stream = Some(watching);
+        row.scenario.task = Task::Watch(watching);
         row.control = Estimate::of(&vec![0.0; added.len()]).unwrap();
         row
     }

@@ -10,10 +10,11 @@ use super::body::body;
 use super::client::request;
 use super::options::{Effort, Options};
 use super::random::Random;
-use super::scenario::Scenario;
+use super::scenario::{Scenario, Task};
 use super::stage::{Side, Variant, place};
 use super::statistics::median;
 use super::stream::Watching;
+use super::upstream::Seen;
 
 /// Requests ahead of a turn that are not measured: caches and TCP windows get used to the other body and the
 /// other Envoy.
@@ -75,6 +76,8 @@ struct Job {
     place: usize,
     /// What the figures of one request are divided by.
     units: f64,
+    task: Task,
+    /// Whether the one with the filter must route each request.
     must_route: bool,
 }
 
@@ -97,10 +100,11 @@ impl Measurement {
         for scenario in &self.scenarios {
             let measured = Measured { scenario: *scenario, requests: [0; 3], rounds: Vec::new() };
             let job = Job {
-                request: request(&body(scenario), scenario.stream.map(Watching::told)),
+                request: request(&body(scenario), scenario.task.stream().map(Watching::told)),
                 place: place(scenario),
                 units: scenario.units() as f64,
-                must_route: self.must_route || scenario.stream.is_some(),
+                task: scenario.task,
+                must_route: self.must_route || scenario.task != Task::Route,
             };
             all.push(Work { measured, job });
         }
@@ -149,6 +153,28 @@ impl Effort {
     }
 }
 
+impl Job {
+    /// Whether the upstream saw of so many requests what it should.
+    fn check(&self, variant: Variant, sent: u64, seen: Seen) -> Result<()> {
+        let Seen { requests, routed, chosen } = seen;
+        ensure!(requests == sent, "{sent} requests were answered, but the upstream saw {requests}");
+        let filtered = variant == Variant::Filtered;
+        let (to_route, to_choose) = match self.task {
+            Task::Select => (sent, if filtered { sent } else { 0 }),
+            Task::Route | Task::Watch(_) => (if filtered { sent } else { 0 }, 0),
+        };
+        if filtered && !self.must_route {
+            return Ok(());
+        }
+        ensure!(
+            routed == to_route,
+            "of {sent} requests {to_route} should have come with their model in the routing header, not {routed}"
+        );
+        ensure!(chosen == to_choose, "of {sent} requests {to_choose} should have had a choice, not {chosen}");
+        Ok(())
+    }
+}
+
 /// The connections to the Envoys, and what else it takes to put load on them.
 struct Load<'a> {
     sides: &'a mut [Side],
@@ -186,21 +212,7 @@ impl Load<'_> {
         let used = Usage::of(side.process)? - before;
 
         let seen = side.link.seen();
-        let (came, routed) = (seen.0 - seen_before.0, seen.1 - seen_before.1);
-        let sent = (LEAD + times.len()) as u64;
-        ensure!(came == sent, "{sent} requests were answered, but the upstream saw {came}");
-        match side.variant {
-            Variant::Plain | Variant::Control => {
-                ensure!(routed == 0, "{routed} requests were routed without the filter");
-            }
-            Variant::Filtered if job.must_route => {
-                ensure!(
-                    routed == sent,
-                    "of {sent} requests only {routed} came with their model in the routing header"
-                );
-            }
-            Variant::Filtered => {}
-        }
+        job.check(side.variant, (LEAD + times.len()) as u64, seen - seen_before)?;
         Ok((used, times))
     }
 }

@@ -1,9 +1,11 @@
-//! What is measured: the size, the structure and the order of the request bodies, and streamed answers.
+//! What is measured: the size, the structure and the order of the request bodies, streamed answers, and the choice
+//! among models.
 
 use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::selection::MODELS;
 use super::stream::{CHUNKS, Watching};
 
 /// What a body consists of.
@@ -24,6 +26,17 @@ pub(super) enum ModelAt {
     Last,
 }
 
+/// What the filter does that a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// It reads the body and routes by the model's name.
+    Route,
+    /// The answer is a stream, which it watches like this.
+    Watch(Watching),
+    /// It chooses the model. What it adds is compared with [`Task::Route`].
+    Select,
+}
+
 /// One row of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scenario {
@@ -33,8 +46,7 @@ pub(super) struct Scenario {
     pub(super) profile: Profile,
     /// Where its model is.
     pub(super) model_at: ModelAt,
-    /// How the answer is watched, if it is a stream.
-    pub(super) stream: Option<Watching>,
+    pub(super) task: Task,
 }
 
 /// Which profiles were asked for.
@@ -43,6 +55,7 @@ pub(super) enum Profiles {
     Prose,
     Dense,
     Stream,
+    Select,
     All,
 }
 
@@ -52,8 +65,9 @@ impl Profiles {
             "prose" => Self::Prose,
             "dense" => Self::Dense,
             "stream" => Self::Stream,
+            "select" => Self::Select,
             "all" => Self::All,
-            _ => bail!("--profile {text}: prose, dense, stream or all was expected"),
+            _ => bail!("--profile {text}: prose, dense, stream, select or all was expected"),
         })
     }
 }
@@ -74,7 +88,7 @@ pub(super) fn scenarios(sizes: Option<&[usize]>, profiles: Profiles) -> Vec<Scen
                 size: *size,
                 profile,
                 model_at,
-                stream: None,
+                task: Task::Route,
             }));
         }
     };
@@ -84,39 +98,46 @@ pub(super) fn scenarios(sizes: Option<&[usize]>, profiles: Profiles) -> Vec<Scen
     match (profiles, sizes) {
         (Profiles::Dense, Some(sizes)) => add(Profile::Dense, sizes),
         (Profiles::Dense, None) | (Profiles::All, None) => add(Profile::Dense, &DENSE_SIZES),
-        (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Stream, _) => {}
+        (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Stream | Profiles::Select, _) => {}
     }
-    // Streams belong to what is usual, or to the sizes of their requests.
-    match (profiles, sizes) {
-        (Profiles::Stream, sizes) => {
-            all.extend(sizes.unwrap_or(&[KB]).iter().flat_map(|size| streams(*size)))
-        }
-        (Profiles::All, None) => all.extend(streams(KB)),
-        (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Dense, _) => {}
+    // The other tasks belong to what is usual, or to the sizes of their requests.
+    let streams = Watching::ALL.map(Task::Watch);
+    let tasks: &[Task] = match (profiles, sizes) {
+        (Profiles::Stream, _) => &streams,
+        (Profiles::Select, _) => &[Task::Select],
+        (Profiles::All, None) => &[&streams[..], &[Task::Select]].concat(),
+        (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Dense, _) => &[],
+    };
+    for task in tasks {
+        all.extend(sizes.unwrap_or(&[KB]).iter().map(|size| Scenario {
+            size: *size,
+            profile: Profile::Prose,
+            model_at: ModelAt::First,
+            task: *task,
+        }));
     }
     all
 }
 
-/// Requests of this size that are answered with a stream.
-fn streams(size: usize) -> impl Iterator<Item = Scenario> {
-    let scenario = move |watching| Scenario {
-        size,
-        profile: Profile::Prose,
-        model_at: ModelAt::First,
-        stream: Some(watching),
-    };
-    Watching::ALL.into_iter().map(scenario)
+impl Task {
+    /// How the answer is watched, if it is a stream.
+    pub(super) fn stream(self) -> Option<Watching> {
+        match self {
+            Self::Watch(watching) => Some(watching),
+            Self::Route | Self::Select => None,
+        }
+    }
 }
 
 impl Scenario {
     /// What the figures of one request are divided by: the chunks of its answer.
     pub(super) fn units(&self) -> usize {
-        if self.stream.is_some() { CHUNKS } else { 1 }
+        if self.task.stream().is_some() { CHUNKS } else { 1 }
     }
 
     /// What the figures are of.
     pub(super) fn unit(&self) -> &'static str {
-        if self.stream.is_some() { "chunk" } else { "request" }
+        if self.task.stream().is_some() { "chunk" } else { "request" }
     }
 }
 
@@ -138,8 +159,13 @@ pub(super) fn parse_size(text: &str) -> Result<usize> {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(watching) = self.stream {
-            write!(f, "chunk, {}", watching.name())?;
+        let name = match self.task {
+            Task::Route => None,
+            Task::Watch(watching) => Some(format!("chunk, {}", watching.name())),
+            Task::Select => Some(format!("choice among {MODELS}")),
+        };
+        if let Some(name) = name {
+            f.write_str(&name)?;
             return if self.size == KB { Ok(()) } else { write!(f, ", {} B", self.size) };
         }
         match self.size {
@@ -186,17 +212,19 @@ mod tests {
             names(Some(&[8 << 20]), Profiles::Dense),
             ["8 MB dense, model first", "8 MB dense, model last"]
         );
-        assert_eq!(names(None, Profiles::All).len(), 14);
+        assert_eq!(names(None, Profiles::All).len(), 15);
     }
 
     #[test]
     fn streams_are_counted_by_chunk() {
         let rows = ["chunk, not observed", "chunk, observe", "chunk, usage", "chunk, stream-usage"];
         assert_eq!(names(None, Profiles::Stream), rows);
-        assert_eq!(names(None, Profiles::All)[10..], rows);
+        assert_eq!(names(None, Profiles::All)[10..14], rows);
+        assert_eq!(names(None, Profiles::All)[14..], names(None, Profiles::Select));
+        assert_eq!(names(None, Profiles::Select), ["choice among 20"]);
         assert_eq!(names(Some(&[2000]), Profiles::Stream)[1], "chunk, observe, 2000 B");
         for scenario in scenarios(None, Profiles::All) {
-            let expected = if scenario.stream.is_some() { (200, "chunk") } else { (1, "request") };
+            let expected = if scenario.task.stream().is_some() { (200, "chunk") } else { (1, "request") };
             assert_eq!((scenario.units(), scenario.unit()), expected);
         }
     }

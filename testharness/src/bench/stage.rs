@@ -11,7 +11,8 @@ use super::congestion;
 use super::cores::Cores;
 use super::link::Link;
 use super::options::Options;
-use super::scenario::Scenario;
+use super::scenario::{Scenario, Task};
+use super::selection;
 use super::stream::{COMPLETION_TOKENS, Watching};
 use super::upstream::Upstream;
 use crate::bootstrap::{Bootstrap, Cluster, Filter, Listener};
@@ -69,8 +70,8 @@ impl Stage {
             let envoy = Envoy::start_yaml(&launch, &document.to_string()).await?;
             let process = started_since(&before)?;
             let mut addresses = vec![envoy.address(LISTENER).await?];
-            for watching in Watching::ALL {
-                addresses.push(envoy.address(watching.name()).await?);
+            for name in Watching::ALL.map(Watching::name).into_iter().chain([selection::LISTENER]) {
+                addresses.push(envoy.address(name).await?);
             }
             let link = Link::connect(&addresses, upstream)?;
             sides.push(Side { variant, process, link });
@@ -115,27 +116,33 @@ const LISTENER: &str = "bench";
 const CLUSTER: &str = "models";
 
 /// The client of this scenario, which has the listener to match: that for bodies, then one for each kind of
-/// [`Watching`].
+/// [`Watching`], then that for the choice.
 pub(super) fn place(scenario: &Scenario) -> usize {
-    scenario.stream.map_or(0, |watching| watching as usize + 1)
+    match scenario.task {
+        Task::Route => 0,
+        Task::Watch(watching) => watching as usize + 1,
+        Task::Select => Watching::ALL.len() + 1,
+    }
 }
 
-/// Without a filter all listeners are alike, and there are as many.
-fn listener(options: &Options, variant: Variant, name: &str, config: &str) -> Listener {
-    let filters = match variant {
-        Variant::Plain | Variant::Control => Vec::new(),
-        Variant::Filtered => vec![Filter::new(&options.module, config)],
-    };
+/// A listener with a filter of this configuration, if any.
+fn listener(options: &Options, name: &str, config: Option<&str>) -> Listener {
+    let filters = config.map(|config| Filter::new(&options.module, config)).into_iter().collect();
     Listener::new(name, filters, Vec::new(), CLUSTER)
 }
 
 /// The listener's own limit lets bodies up to 9 MiB through, with the filter and without. JSON is YAML as
 /// well.
 fn document(options: &Options, variant: Variant, upstream: SocketAddr) -> Value {
+    let filtered = variant == Variant::Filtered;
     let config = options.config.as_deref().unwrap_or_default();
-    let streams =
-        Watching::ALL.map(|watching| listener(options, variant, watching.name(), &watching.config()));
-    let listeners = std::iter::once(listener(options, variant, LISTENER, config)).chain(streams).collect();
+    let mut listeners = vec![listener(options, LISTENER, filtered.then_some(config))];
+    for watching in Watching::ALL {
+        listeners.push(listener(options, watching.name(), filtered.then(|| watching.config()).as_deref()));
+    }
+    let choice = selection::config();
+    let choice = if filtered { &choice } else { selection::WITHOUT };
+    listeners.push(listener(options, selection::LISTENER, Some(choice)));
     let bootstrap = Bootstrap::new(listeners, vec![Cluster::new(CLUSTER, upstream)]);
     // Only files would need the folder.
     let mut document = bootstrap.document(Path::new(""));

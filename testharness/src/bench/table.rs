@@ -24,7 +24,8 @@ pub(super) fn text(results: &Results, cores: &Cores) -> String {
          Medians of {rounds} paired rounds [{:.1} % interval].\n\
          A/A: a second Envoy without the filter against the first, which should be nothing.\n\
          prototype: the ratio of an earlier one that validated the whole body; the aim is to be below.\n\
-         chunk: one of a stream of {CHUNKS}, each written when the one before has come to the client.\n\n",
+         chunk: one of a stream of {CHUNKS}, each written when the one before has come to the client.\n\
+         choice: of a model, by four scorers; all three Envoys have the filter, and two of them route by name.\n\n",
         cores.envoy,
         cores.client,
         coverage * 100.0
@@ -72,7 +73,7 @@ fn cells(row: &Row) -> [String; 8] {
 
 /// Chunks take a few microseconds.
 fn digits(row: &Row) -> usize {
-    if row.scenario.stream.is_some() { 2 } else { 1 }
+    if row.scenario.task.stream().is_some() { 2 } else { 1 }
 }
 
 fn difference(estimate: &Estimate, digits: usize) -> String {

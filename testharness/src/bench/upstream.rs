@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Sub;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use super::body::MODEL;
 use super::congestion;
 use super::head::{content_length, fields, head_size};
+use super::selection::ASKED;
 use super::stream::{Told, WANTED};
 
 /// A listener with the connections that Envoy has made to it. Nothing here blocks.
@@ -22,12 +24,41 @@ pub(super) struct Upstream {
     answer: Vec<u8>,
     /// What is written for a stream, in the order of [`Told::ALL`].
     streams: [Vec<Vec<u8>>; 2],
-    /// Complete requests so far.
-    pub(super) requests: u64,
-    /// How many of them had their model in the routing header.
-    pub(super) routed: u64,
+    pub(super) seen: Seen,
     /// Streams that told of tokens.
     pub(super) told: u64,
+}
+
+/// Complete requests, and what they were like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) requests: u64,
+    /// Those that had a model in the routing header.
+    pub(super) routed: u64,
+    /// Those of them whose model was a choice.
+    pub(super) chosen: u64,
+}
+
+impl Sub for Seen {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            requests: self.requests - before.requests,
+            routed: self.routed - before.routed,
+            chosen: self.chosen - before.chosen,
+        }
+    }
+}
+
+/// What stands in the routing header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    None,
+    /// What the client asked for.
+    Asked,
+    /// One of those that it may be.
+    Chosen,
 }
 
 #[derive(Debug)]
@@ -37,7 +68,7 @@ struct Connection {
     head: Vec<u8>,
     /// What is still to come of a body, once the head is complete.
     body: Option<usize>,
-    routed: bool,
+    route: Route,
     /// What stream the request asks for.
     wanted: Option<Told>,
     /// A stream, and how many of its chunks were written.
@@ -64,8 +95,7 @@ impl Upstream {
             buffer: vec![0; 256 << 10],
             answer,
             streams: Told::ALL.map(Told::writes),
-            requests: 0,
-            routed: 0,
+            seen: Seen::default(),
             told: 0,
         })
     }
@@ -88,8 +118,9 @@ impl Upstream {
             Ok(0) => drop(self.connections.remove(index)),
             Ok(count) => {
                 if connection.take(&self.buffer[..count])? {
-                    self.requests += 1;
-                    self.routed += u64::from(connection.routed);
+                    self.seen.requests += 1;
+                    self.seen.routed += u64::from(connection.route != Route::None);
+                    self.seen.chosen += u64::from(connection.route == Route::Chosen);
                     match connection.wanted {
                         None => connection.stream.write_all(&self.answer).context("answering")?,
                         Some(told) => {
@@ -132,7 +163,7 @@ impl Upstream {
             stream,
             head: Vec::new(),
             body: None,
-            routed: false,
+            route: Route::None,
             wanted: None,
             under_way: None,
         });
@@ -149,9 +180,14 @@ impl Connection {
                 self.head.extend_from_slice(bytes);
                 let Some(size) = head_size(&self.head) else { return Ok(false) };
                 let head = &self.head[..size];
-                self.routed = fields(head).any(|(name, value)| {
-                    name.eq_ignore_ascii_case(ROUTING_HEADER) && value == MODEL.as_bytes()
-                });
+                let routing = fields(head).find(|(name, _)| name.eq_ignore_ascii_case(ROUTING_HEADER));
+                self.route = match routing {
+                    Some((_, value)) if value == MODEL.as_bytes() || value == ASKED.as_bytes() => {
+                        Route::Asked
+                    }
+                    Some((_, value)) if value.starts_with(MODEL.as_bytes()) => Route::Chosen,
+                    _ => Route::None,
+                };
                 let wanted = fields(head).find(|(name, _)| name.eq_ignore_ascii_case(WANTED.as_bytes()));
                 self.wanted = wanted.and_then(|(_, value)| {
                     Told::ALL.into_iter().find(|told| told.name().as_bytes() == value)
