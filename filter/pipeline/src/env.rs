@@ -13,10 +13,12 @@ pub trait Env {
     fn add(&mut self, metric: MetricId, by: u64);
     /// Records a value in a histogram.
     fn record(&mut self, metric: MetricId, value: u64);
-    /// Adds to a gauge, or takes from it: at once, and for all workers.
-    fn shift(&mut self, gauge: MetricId, by: i64);
-    /// What a gauge or a counter is at now, over all workers.
+    /// Adds to gauges, or takes from them: at once, and for all workers.
+    fn shift(&mut self, shifts: &[(MetricId, i64)]);
+    /// What a gauge that is changed by [`Self::shift`] only is at now, over all workers.
     fn gauge(&mut self, gauge: MetricId) -> u64;
+    /// What a counter is at now, over all workers.
+    fn counter(&mut self, counter: MetricId) -> u64;
     /// The handle of a metric that is not among those of the configuration, because a source brought what it is about.
     /// The same for the same name; it stays until the configuration goes.
     fn define(&mut self, kind: MetricKind, full_name: &str) -> MetricId;

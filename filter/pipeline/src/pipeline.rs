@@ -10,8 +10,8 @@ use crate::observation::{Account, Observation};
 use crate::options::{Options, TooLarge};
 use crate::payload::{Members, Wanted};
 use crate::plugin::{
-    HeaderEdit, Hold, ProfilePicker, Request, RequestPlugin, ResponseBodyPlugin, ResponseEventsPlugin,
-    ResponseHeadersPlugin, Splice, Unreadable,
+    HeaderEdit, Holds, ProfilePicker, Request, RequestPlugin, ResponseBodyPlugin, ResponseEventsPlugin,
+    ResponseHeadersPlugin, Splice, Unreadable, give_back,
 };
 use crate::reject::{CODES, OTHER, Rejection, Reply};
 use crate::source::Polled;
@@ -203,7 +203,7 @@ pub struct Routed {
     pub(crate) state: State,
     /// What is accounted for when it has ended; nothing where nothing is observed.
     pub(crate) account: Option<Box<Account>>,
-    holds: Vec<Hold>,
+    holds: Holds,
 }
 
 impl Pipeline {
@@ -285,9 +285,7 @@ impl Pipeline {
 
     /// A request that went on is over: what it held of gauges is given back. More calls do nothing.
     pub fn finish(&self, routed: &mut Routed, env: &mut dyn Env) {
-        for hold in routed.holds.drain(..) {
-            env.shift(hold.gauge, hold.amount.saturating_neg());
-        }
+        give_back(&mut routed.holds, env);
     }
 
     /// Counts how a request ended. Once for each request.

@@ -14,7 +14,7 @@ pub use collect::{Collected, Collector, Scrape};
 pub(crate) use events::Fate;
 pub use events::StreamEvent;
 pub use extract::{CostSettings, Extraction, Extractor, SessionRules};
-pub(crate) use request::{Fields, Hold};
+pub(crate) use request::{Fields, Holds, give_back};
 pub use request::{HeaderEdit, Request, Splice};
 pub use response::Response;
 

@@ -387,8 +387,11 @@ impl Env for Still {
     }
     fn add(&mut self, _: MetricId, _: u64) {}
     fn record(&mut self, _: MetricId, _: u64) {}
-    fn shift(&mut self, _: MetricId, _: i64) {}
+    fn shift(&mut self, _: &[(MetricId, i64)]) {}
     fn gauge(&mut self, _: MetricId) -> u64 {
+        0
+    }
+    fn counter(&mut self, _: MetricId) -> u64 {
         0
     }
     fn define(&mut self, _: MetricKind, _: &str) -> MetricId {

@@ -1,10 +1,11 @@
 //! A configuration in force: the pipeline, the host's ids of its metrics, and its source of chance.
 
 use crate::apply;
+use crate::gauges::{self, Gauges};
 use crate::host::{self, Kind};
 use ipp_pipeline::{Env, MetricId, MetricKind, Metrics, Pipeline, Rejection, Shared};
 use ipp_selector::{Rng, SplitMix64};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -22,6 +23,9 @@ pub(crate) struct Active {
     /// The pipeline's metrics, and behind them those that sources brought.
     names: RefCell<Metrics>,
     chance: RefCell<SplitMix64>,
+    gauges: RefCell<Gauges>,
+    /// The host's id of the gauge that tells workers of changes; made when it is needed.
+    changes: OnceCell<Option<u32>>,
 }
 
 impl Active {
@@ -38,13 +42,15 @@ impl Active {
             names: RefCell::new(pipeline.metrics().clone()),
             metrics: RefCell::new(metrics),
             chance: RefCell::new(SplitMix64::new(seed)),
+            gauges: RefCell::default(),
+            changes: OnceCell::new(),
             pipeline,
         }
     }
 
     /// The world of one callback.
     pub(crate) fn env(&self) -> HostEnv<'_> {
-        HostEnv(self)
+        HostEnv { active: self, checked: false }
     }
 
     /// Answers the request that the host's calls are about, and counts the refusal.
@@ -65,6 +71,10 @@ impl Active {
         if let Some(id) = self.metric(metric) {
             host::record(id, value).ok();
         }
+    }
+
+    fn changes(&self) -> Option<u32> {
+        *self.changes.get_or_init(|| define(MetricKind::Gauge, gauges::CHANGES))
     }
 
     fn metric(&self, metric: MetricId) -> Option<u32> {
@@ -94,7 +104,11 @@ fn shared_key(key: &str) -> String {
 }
 
 /// The pipeline's view of the host.
-pub(crate) struct HostEnv<'a>(&'a Active);
+pub(crate) struct HostEnv<'a> {
+    active: &'a Active,
+    /// Whether the gauges are known to be as they were last seen.
+    checked: bool,
+}
 
 impl Env for HostEnv<'_> {
     fn now_ns(&mut self) -> u64 {
@@ -102,30 +116,45 @@ impl Env for HostEnv<'_> {
     }
 
     fn random(&mut self) -> u64 {
-        self.0.chance.borrow_mut().next_u64()
+        self.active.chance.borrow_mut().next_u64()
     }
 
     fn add(&mut self, metric: MetricId, by: u64) {
-        self.0.add(metric, by);
+        self.active.add(metric, by);
     }
 
     fn record(&mut self, metric: MetricId, value: u64) {
-        self.0.record(metric, value);
+        self.active.record(metric, value);
     }
 
-    fn shift(&mut self, gauge: MetricId, by: i64) {
-        if let Some(id) = self.0.metric(gauge) {
-            host::shift(id, by).ok();
+    fn shift(&mut self, shifts: &[(MetricId, i64)]) {
+        let mut gauges = self.active.gauges.borrow_mut();
+        for (gauge, by) in shifts {
+            if let Some(id) = self.active.metric(*gauge) {
+                gauges.shift(gauge.index(), id, *by);
+            }
+        }
+        if !shifts.is_empty() {
+            gauges.step(self.active.changes());
         }
     }
 
     fn gauge(&mut self, gauge: MetricId) -> u64 {
-        self.0.metric(gauge).and_then(|id| host::metric(id).ok()).unwrap_or(0)
+        let Some(id) = self.active.metric(gauge) else { return 0 };
+        let mut gauges = self.active.gauges.borrow_mut();
+        if !std::mem::replace(&mut self.checked, true) {
+            gauges.check(self.active.changes());
+        }
+        gauges.get(gauge.index(), id)
+    }
+
+    fn counter(&mut self, counter: MetricId) -> u64 {
+        self.active.metric(counter).and_then(|id| host::metric(id).ok()).unwrap_or(0)
     }
 
     fn define(&mut self, kind: MetricKind, full_name: &str) -> MetricId {
-        let metric = self.0.names.borrow_mut().add(kind, full_name);
-        let mut metrics = self.0.metrics.borrow_mut();
+        let metric = self.active.names.borrow_mut().add(kind, full_name);
+        let mut metrics = self.active.metrics.borrow_mut();
         // Handles are given one after the other, so that a new one is the next.
         if metric.index() >= metrics.len() {
             metrics.push(define(kind, full_name));

@@ -6,13 +6,14 @@ use crate::host::{self, Buffer, Map, Refused};
 use crate::message::{Decision, Length};
 use ipp_pipeline::plugin::{HeaderEdit, Splice};
 use ipp_pipeline::{Forward, HeaderTable, Pipeline, Reply};
+use std::borrow::Cow;
 
 /// Edits a held request. Each header edit makes Envoy choose the route again (ABI 0.2.1), so that nothing
 /// more is needed for it to see the new headers.
-pub(crate) fn forward(pipeline: &Pipeline, forward: &Forward) -> Result<(), Refused> {
+pub(crate) fn forward(pipeline: &Pipeline, forward: &Forward, start: &[u8]) -> Result<(), Refused> {
     headers(Map::Request, pipeline.request_headers(), &forward.headers)?;
     content_length(length(forward))?;
-    body(&forward.body)
+    body(&forward.body, start)
 }
 
 /// Edits the headers of a request that a gate holds.
@@ -66,10 +67,13 @@ pub(crate) fn strip(map: Map, names: &HeaderTable) -> Result<(), Refused> {
 }
 
 /// Envoy replaces the start of a body and nothing further in: everything up to the last change is read,
-/// changed, and put back.
-pub(crate) fn body(splices: &[Splice]) -> Result<(), Refused> {
+/// changed, and put back. `start` is as much of the body's start as is at hand, so that small bodies are read once.
+pub(crate) fn body(splices: &[Splice], start: &[u8]) -> Result<(), Refused> {
     let Some(last) = splices.last() else { return Ok(()) };
-    let start = host::read(Buffer::RequestBody, 0, last.range.end)?;
+    let start = match start.get(..last.range.end) {
+        Some(start) => Cow::Borrowed(start),
+        None => Cow::Owned(host::read(Buffer::RequestBody, 0, last.range.end)?),
+    };
     let mut changed = Vec::with_capacity(start.len());
     let mut copied = 0;
     for splice in splices {

@@ -4,6 +4,7 @@ mod active;
 mod apply;
 mod fetch;
 mod gate;
+mod gauges;
 mod host;
 #[doc(hidden)]
 pub mod message;

@@ -119,12 +119,17 @@ impl Outlet {
         }
     }
 
-    /// Applies a decision.
-    pub(crate) fn forward(&mut self, pipeline: &Pipeline, forward: &Forward) -> Result<(), Refused> {
+    /// Applies a decision. `start` is as much of the body's start as is at hand.
+    pub(crate) fn forward(
+        &mut self,
+        pipeline: &Pipeline,
+        forward: &Forward,
+        start: &[u8],
+    ) -> Result<(), Refused> {
         match self {
-            Self::Here { .. } => apply::forward(pipeline, forward),
+            Self::Here { .. } => apply::forward(pipeline, forward, start),
             Self::Gate(way) => {
-                apply::body(&forward.body)?;
+                apply::body(&forward.body, start)?;
                 way.send(&apply::for_a_gate(pipeline, forward))
             }
         }

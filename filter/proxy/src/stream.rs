@@ -79,14 +79,14 @@ impl Stream {
         }
     }
 
-    /// The body is complete: decides, and applies the decision.
-    fn decide(&mut self, held: Box<Held>) -> Action {
+    /// The body is complete: decides, and applies the decision. `start` is as much of the body's start as is at hand.
+    fn decide(&mut self, held: Box<Held>, start: &[u8]) -> Action {
         let result = self.active.pipeline.decide(held, &mut self.active.env());
         let mut forward = match result {
             Ok(forward) => forward,
             Err(rejection) => return self.reject(&rejection),
         };
-        if let Err(refused) = self.outlet.forward(&self.active.pipeline, &forward) {
+        if let Err(refused) = self.outlet.forward(&self.active.pipeline, &forward, start) {
             // Some of the decision may be in force and some not; what is half decided must not go on.
             log::warn!("the host refused an edit of the request (status {})", refused.0);
             self.active.pipeline.finish(&mut forward.routed, &mut self.active.env());
@@ -129,6 +129,7 @@ impl HttpContext for Stream {
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let Some((mut held, read)) = self.take_held() else { return Action::Continue };
         // While the request is held the buffer grows and `size` is all of it: only the rest is new.
+        let mut start = Vec::new();
         if size > read {
             let Ok(chunk) = host::read(Buffer::RequestBody, read, size.saturating_sub(read)) else {
                 return self.reject(&Rejection::internal("the request's body could not be read"));
@@ -143,9 +144,12 @@ impl HttpContext for Stream {
                 }
                 Progress::Reject(rejection) => return self.reject(&rejection),
             }
+            if read == 0 {
+                start = chunk;
+            }
         }
         if end_of_stream || held.is_complete() {
-            return self.decide(held);
+            return self.decide(held, &start);
         }
         self.phase = Phase::Reading { held, read: size.max(read) };
         Action::Pause
@@ -158,7 +162,7 @@ impl HttpContext for Stream {
             return self.reject(&Rejection::internal("the request's trailers could not be edited"));
         }
         match self.take_held() {
-            Some((held, _)) => self.decide(held),
+            Some((held, _)) => self.decide(held, &[]),
             None => Action::Continue,
         }
     }

@@ -15,14 +15,19 @@ pub struct Request<'a> {
     env: &'a mut dyn Env,
     state: State,
     edits: Edits,
-    holds: Vec<Hold>,
+    holds: Holds,
 }
 
-/// So much of a gauge belongs to one request, until it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hold {
-    pub(crate) gauge: MetricId,
-    pub(crate) amount: i64,
+/// How much of which gauges belongs to a request, until it is over.
+pub(crate) type Holds = Vec<(MetricId, i64)>;
+
+/// Takes back what a request added to gauges. More calls do nothing.
+pub(crate) fn give_back(holds: &mut Holds, env: &mut dyn Env) {
+    for (_, amount) in &mut *holds {
+        *amount = amount.saturating_neg();
+    }
+    env.shift(holds);
+    holds.clear();
 }
 
 /// The fields of a body, without the rest of the request.
@@ -132,16 +137,19 @@ impl<'a> Request<'a> {
     /// Adds to a gauge at once, and takes it back when the request is over, however it ends: rejected by a later
     /// plugin, answered, timed out, reset, gone.
     pub fn hold(&mut self, gauge: MetricId, amount: u32) {
-        let hold = Hold { gauge, amount: i64::from(amount) };
-        self.env.shift(hold.gauge, hold.amount);
-        self.holds.push(hold);
+        self.hold_each([(gauge, amount)]);
+    }
+
+    /// [`Self::hold`] of several gauges as one change.
+    pub(crate) fn hold_each(&mut self, holds: impl IntoIterator<Item = (MetricId, u32)>) {
+        let from = self.holds.len();
+        self.holds.extend(holds.into_iter().map(|(gauge, amount)| (gauge, i64::from(amount))));
+        self.env.shift(self.holds.get(from..).unwrap_or_default());
     }
 
     /// Takes back what was added to gauges: the request does not go on.
     pub(crate) fn give_back(&mut self) {
-        for hold in self.holds.drain(..) {
-            self.env.shift(hold.gauge, hold.amount.saturating_neg());
-        }
+        give_back(&mut self.holds, self.env);
     }
 
     /// The value that the client sent for a body field, whatever plugins made of it.
@@ -223,7 +231,7 @@ impl<'a> Request<'a> {
     pub(crate) fn finish(
         self,
         name: impl Fn(FieldId) -> String,
-    ) -> (Vec<HeaderEdit>, Vec<Splice>, State, Vec<Hold>) {
+    ) -> (Vec<HeaderEdit>, Vec<Splice>, State, Holds) {
         let mut splices = Vec::new();
         let mut inserted = Vec::new();
         for (field, edited) in &self.edits.fields {

@@ -218,10 +218,8 @@ impl RequestPlugin for Selection {
                 let in_flight = request.env().gauge(metrics.in_flight);
                 request.state().put(Picked::new(figures, index, ended, in_flight));
             }
-            request.hold(metrics.in_flight, 1);
-            if tokens > 0 {
-                request.hold(metrics.in_flight_tokens, tokens);
-            }
+            let asked = (tokens > 0).then_some((metrics.in_flight_tokens, tokens));
+            request.hold_each([(metrics.in_flight, 1)].into_iter().chain(asked));
             request.count(metrics.selected);
         }
         for session in found {

@@ -78,13 +78,19 @@ impl Env for TestEnv {
         self.counts[metric.index()] += 1;
     }
 
-    fn shift(&mut self, gauge: MetricId, by: i64) {
-        let count = &mut self.counts[gauge.index()];
-        *count = count.checked_add_signed(by).expect("a gauge below 0");
+    fn shift(&mut self, shifts: &[(MetricId, i64)]) {
+        for (gauge, by) in shifts {
+            let count = &mut self.counts[gauge.index()];
+            *count = count.checked_add_signed(*by).expect("a gauge below 0");
+        }
     }
 
     fn gauge(&mut self, gauge: MetricId) -> u64 {
         self.counts[gauge.index()]
+    }
+
+    fn counter(&mut self, counter: MetricId) -> u64 {
+        self.counts[counter.index()]
     }
 
     fn define(&mut self, kind: MetricKind, full_name: &str) -> MetricId {

@@ -143,7 +143,7 @@ impl Figures {
             self.models.iter().zip(candidates).zip(versions)
         {
             // Counted after the records were written: what is read is no older than the count.
-            let there = Some(env.gauge(model.observations));
+            let there = Some(env.counter(model.observations));
             if *version != there {
                 *version = there;
                 self.take(model, candidate, now_ns, env);
