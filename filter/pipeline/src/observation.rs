@@ -94,7 +94,8 @@ struct Model {
     name: String,
     prices: Option<Prices>,
     ttft: MetricId,
-    rate: MetricId,
+    /// With tokens, like the two below.
+    rate: Option<MetricId>,
     durations: Vec<MetricId>,
     responses: Vec<MetricId>,
     /// By served model: the listed ones, other, unknown.
@@ -143,10 +144,14 @@ impl Observation {
         let names: Vec<&str> = listed.iter().map(|(name, _)| *name).collect();
         let models = listed
             .iter()
-            .map(|(name, prices)| Model::define(metrics, name, *prices, &names, &tenants))
+            .map(|(name, prices)| {
+                let counts = options.tokens.then_some((&names[..], &tenants[..]));
+                Model::define(metrics, name, *prices, counts)
+            })
             .collect();
         let unobserved = Unobserved::ALL
             .iter()
+            .filter(|_| options.tokens)
             .map(|(why, label)| {
                 let labels = [("reason", *label)];
                 (*why, metrics.define(MetricKind::Counter, "ipp_usage_unobserved_total", &labels))
@@ -238,12 +243,12 @@ fn add(env: &mut dyn Env, metric: Option<MetricId>, by: u64) {
 }
 
 impl Model {
+    /// `counts` are the models that may have served it and the tenants, where bodies are read for that.
     fn define(
         metrics: &mut Metrics,
         name: &str,
         prices: Option<Prices>,
-        served: &[&str],
-        tenants: &[String],
+        counts: Option<(&[&str], &[String])>,
     ) -> Self {
         use MetricKind::{Counter, Histogram};
         let model = ("model", name);
@@ -251,11 +256,12 @@ impl Model {
             let labels: Vec<(&str, &str)> = [model].into_iter().chain(more).collect();
             metrics.define_new(kind, name, &labels)
         };
+        let (served, tenants) = counts.unwrap_or_default();
         Self {
             name: name.to_owned(),
             prices,
             ttft: define(Histogram, "ipp_request_ttft_milliseconds", None),
-            rate: define(Histogram, "ipp_output_tokens_per_second", None),
+            rate: counts.map(|_| define(Histogram, "ipp_output_tokens_per_second", None)),
             durations: OUTCOMES
                 .map(|(_, label)| {
                     define(Histogram, "ipp_request_duration_milliseconds", Some(("result", label)))
@@ -266,7 +272,7 @@ impl Model {
                 .to_vec(),
             served: served
                 .iter()
-                .chain([&UNKNOWN])
+                .chain(counts.map(|_| &UNKNOWN))
                 .map(|served| define(Counter, "ipp_served_total", Some(("served", served))))
                 .collect(),
             tokens: tenants
@@ -300,9 +306,12 @@ impl Model {
         // The first token marks the time from which the others are counted.
         let after_the_first =
             finished.usage.and_then(|usage| usage.completion).unwrap_or(0).saturating_sub(1);
-        if after_the_first > 0 && generated_ns >= SHORTEST_GENERATION_NS {
+        if let Some(metric) = self.rate
+            && after_the_first > 0
+            && generated_ns >= SHORTEST_GENERATION_NS
+        {
             let rate = after_the_first.saturating_mul(1000).checked_div(milliseconds(generated_ns));
-            env.record(self.rate, rate.unwrap_or(0));
+            env.record(metric, rate.unwrap_or(0));
         }
     }
 }

@@ -68,6 +68,11 @@ impl Pipeline {
         routed.state.get::<Picked>().is_some()
     }
 
+    /// Whether it takes more than times for that.
+    pub(crate) fn learns_of_bodies(&self, routed: &Routed) -> bool {
+        routed.state.get::<Picked>().is_some_and(Picked::reads_bodies)
+    }
+
     /// A request has ended: what its model's figures learn of it, in all workers. To be called before
     /// [`finish`](Pipeline::finish); a second call does nothing.
     pub fn observed(&self, routed: &mut Routed, observed: &Observed, env: &mut dyn Env) {

@@ -29,7 +29,7 @@ struct Passed {
     /// What the client got with each chunk.
     pieces: Vec<usize>,
     held: bool,
-    read: bool,
+    read: usize,
     rejection: Option<Rejection>,
     finished: Option<Finished>,
     metrics: BTreeMap<String, u64>,
@@ -65,7 +65,7 @@ fn pass(
         body: Vec::new(),
         pieces: Vec::new(),
         held: answered.hold,
-        read: false,
+        read: 0,
         rejection: answered.reject,
         finished: None,
         metrics: BTreeMap::new(),
@@ -80,7 +80,7 @@ fn pass(
             Need::End => {}
             Need::Time => pipeline.arrived(&mut answer, &mut env),
             Need::Bytes => {
-                passed.read = true;
+                passed.read += 1;
                 if let Some(changed) = pipeline.pass(&routed, &mut answer, chunk, end, &mut env) {
                     out = changed;
                 }
@@ -193,7 +193,7 @@ fn stream_usage_takes_its_event_out_again() {
         // A client that asked gets it.
         let asked = r#"{"stream":true,"stream_options":{"include_usage":true}}"#;
         let passed = pass(&pipeline, post(&pipeline, &[], asked).routed, SSE, &[whole.as_bytes(), b""], DONE);
-        assert_eq!((passed.text(), passed.read), (whole.as_str(), false));
+        assert_eq!((passed.text(), passed.read), (whole.as_str(), 0));
     }
 }
 
@@ -216,7 +216,7 @@ fn a_stream_that_is_encoded_or_no_stream_is_not_touched() {
     for headers in [&gzip[..], JSON, &[]] {
         let routed = post(&pipeline, &[], r#"{"stream":true}"#).routed;
         let passed = pass(&pipeline, routed, headers, &[USAGE.as_bytes()], DONE);
-        assert_eq!((passed.text(), passed.read, passed.held), (USAGE, false, false));
+        assert_eq!((passed.text(), passed.read, passed.held), (USAGE, 0, false));
     }
 }
 
@@ -255,7 +255,7 @@ fn the_selected_model_becomes_a_header_of_the_response() {
             let headers = [SSE[0], (name, "of the server")];
             let passed = pass(&pipeline, post(&pipeline, &[], "{}").routed, &headers, &[b"x"], DONE);
             assert_eq!(passed.headers[name], "chosen");
-            assert!(!passed.held && !passed.read);
+            assert!(!passed.held && passed.read == 0);
             // No model was selected: nothing is done.
             let passed = pass(&pipeline, Routed::default(), &headers, &[b"x"], DONE);
             assert_eq!(passed.headers[name], "of the server");
@@ -322,7 +322,7 @@ fn what_cannot_be_read_is_skipped_or_rejected_as_the_plugin_declares() {
     assert_eq!((passed.rejection, passed.held), (None, false));
     // A request that was not read, gRPC or an upgrade, is none of these plugins'.
     let passed = pass(&reject, Routed::default(), &[("content-type", "application/grpc")], &[b"x"], DONE);
-    assert_eq!((passed.rejection, passed.held, passed.read), (None, false, false));
+    assert_eq!((passed.rejection, passed.held, passed.read), (None, false, 0));
 }
 
 struct Upper;
@@ -560,7 +560,37 @@ fn without_a_section_nothing_is_observed_and_nothing_read() {
     assert!(!pipeline.follows(&outcome.routed) && !pipeline.accounts(&outcome.routed));
     assert!(!pipeline.metrics().all().iter().any(|metric| metric.name.contains("tokens")));
     let passed = pass(&pipeline, outcome.routed, JSON, &[ANSWER], DONE);
-    assert_eq!((passed.read, passed.finished), (false, None));
+    assert_eq!((passed.read, passed.finished), (0, None));
+}
+
+#[test]
+fn without_tokens_a_stream_is_read_up_to_its_first_content_and_a_document_not_at_all() {
+    let config =
+        format!("{STREAM_USAGE}proxyWasm: {{responses: {{tokens: false, models: [{{name: llama}}]}}}}\n")
+            .replace("stream-usage", "base-model-to-header");
+    let pipeline = pipeline(&config);
+    let told = |name: &str| pipeline.metrics().all().iter().any(|metric| metric.name.ends_with(name));
+    assert!(told("ipp_request_ttft_milliseconds"));
+    for absent in ["tokens_total", "ipp_served_total", "unobserved_total", "tokens_per_second"] {
+        assert!(!told(absent), "{absent}");
+    }
+    let passes = |headers, chunks: &[&[u8]]| {
+        pass(&pipeline, post(&pipeline, &[], r#"{"model":"llama"}"#).routed, headers, chunks, DONE)
+    };
+    let role = b"data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"role\":\"assistant\"}}],\"usage\":{\"prompt_tokens\":9}}\n\n";
+    let stream = [role, HI.as_bytes(), HI.as_bytes(), USAGE.as_bytes(), END.as_bytes()];
+    let gzip = [JSON[0], ("content-encoding", "gzip")];
+    for (headers, chunks, read) in
+        [(SSE, &stream[..], 2), (SSE, &stream[1..], 1), (JSON, &[ANSWER, b" "], 0), (&gzip, &[ANSWER], 0)]
+    {
+        let passed = passes(headers, chunks);
+        assert_eq!((passed.read, &passed.body), (read, &chunks.concat()));
+        let finished = passed.finished.as_ref().unwrap();
+        assert_eq!((finished.outcome, finished.usage), (Outcome::Ok, None));
+        assert!(finished.ttft_ns.is_some());
+        assert_eq!(passed.metric("model=.=llama;.;ipp_request_ttft_milliseconds"), 1);
+        assert_eq!(passed.metric("model=.=llama;.;result=.=ok;.;ipp_responses_total"), 1);
+    }
 }
 
 #[test]
@@ -585,6 +615,10 @@ fn a_section_that_is_wrong_says_so() {
         ("  responses: {}\n  attribution: {trusted: [a]}", "\"header\" is missing"),
         ("  responses: {}\n  attribution: {header: x, trusted: [a, a]}", "stands here already"),
         ("  responses: {observe: 1}", "expected true or false"),
+        (
+            "  responses: {tokens: false, models: [{name: a, inputPerMillion: 1, outputPerMillion: 1}]}",
+            "`tokens: false` says that none are counted",
+        ),
         (&format!("  responses: {{models: [{models}]}}"), "33 models, and at most 32"),
         (
             &format!("  responses: {{}}\n  attribution: {{header: x, trusted: [{}]}}", many.join(", ")),

@@ -19,7 +19,7 @@ pub(super) const WANTED: &str = "x-bench-stream";
 pub(super) enum Watching {
     /// Nothing: `proxyWasm.responses` is absent, and only Envoy's calls into the module are left.
     Nothing,
-    /// It is observed, and says nothing of tokens. There is no configuration that observes time alone.
+    /// Its times are observed, its tokens are not.
     Observe,
     /// It is observed, and its tokens are counted: the client had asked for them.
     Usage,
@@ -68,7 +68,11 @@ impl Watching {
             Self::StreamUsage => ("- type: stream-usage\n", "    - pluginRef: stream-usage\n"),
             Self::Nothing | Self::Observe | Self::Usage => ("", ""),
         };
-        let responses = if self == Self::Nothing { "" } else { "proxyWasm: {responses: {}}\n" };
+        let responses = match self {
+            Self::Nothing => "",
+            Self::Observe => "proxyWasm: {responses: {tokens: false}}\n",
+            Self::Usage | Self::StreamUsage => "proxyWasm: {responses: {}}\n",
+        };
         format!(
             "apiVersion: llm-d.ai/v1alpha1\n\
              kind: PayloadProcessorConfig\n\

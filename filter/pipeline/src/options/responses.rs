@@ -12,10 +12,12 @@ const OTHER: &str = "other";
 const HIGHEST_PRICE: f64 = 1_000_000.0;
 
 /// What is observed of responses.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Responses {
     /// Whether anything is.
     pub observe: bool,
+    /// Whether bodies are read for tokens and all else that they tell; a stream is read up to its first content anyway.
+    pub tokens: bool,
     /// The models with series of their own.
     pub models: Vec<PricedModel>,
     /// Whether the access log gets to know it.
@@ -55,14 +57,24 @@ pub struct Attribution {
     pub other: String,
 }
 
+impl Default for Responses {
+    fn default() -> Self {
+        Self { observe: false, tokens: true, models: Vec::new(), access_log: true, attribution: None }
+    }
+}
+
 impl Responses {
     /// Reads the section; that it is there switches observation on.
     pub(super) fn read(section: &View<'_>) -> Result<Self, Invalid> {
-        let object = section.object(&["observe", "accessLog", "models"])?;
+        let object = section.object(&["observe", "tokens", "accessLog", "models"])?;
         let flag =
             |name, default| object.get(name).map_or(Ok(default), |flag| flag.boolean()).unwrap_or(default);
-        let mut responses =
-            Self { observe: flag("observe", true), access_log: flag("accessLog", true), ..Self::default() };
+        let mut responses = Self {
+            observe: flag("observe", true),
+            tokens: flag("tokens", true),
+            access_log: flag("accessLog", true),
+            ..Self::default()
+        };
         let models = elements(&object, "models");
         if models.len() > MAX_LABELS {
             section
@@ -70,6 +82,9 @@ impl Responses {
         }
         for view in &models {
             let Ok(model) = PricedModel::read(view) else { continue };
+            if model.prices.is_some() && !responses.tokens {
+                view.invalid("a price is of tokens, and `tokens: false` says that none are counted");
+            }
             if model.name == OTHER || responses.models.iter().any(|known| known.name == model.name) {
                 view.invalid(format!(
                     "{:?} stands here already, or means all models that do not",

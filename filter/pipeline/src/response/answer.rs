@@ -156,7 +156,11 @@ impl Pipeline {
             }
         }
         let streamed = body == Body::Events;
-        let watch = self.accounts(routed).then(|| Watch::new(body));
+        let watch = match (self.accounts(routed), self.counts_tokens(routed)) {
+            (false, _) => None,
+            (true, false) => Some(Watch::for_time(body)),
+            (true, true) => Some(Watch::new(body)),
+        };
         Answered {
             headers: response.finish(),
             unframe: matches!(way, Way::Events { .. }),
@@ -301,6 +305,11 @@ impl Pipeline {
     /// Whether something is accounted for, or learned, when the request has ended.
     pub fn accounts(&self, routed: &Routed) -> bool {
         routed.account.is_some() || self.learns(routed)
+    }
+
+    /// Whether somebody wants to know the tokens of a request that is accounted for, or what else stands in its response.
+    fn counts_tokens(&self, routed: &Routed) -> bool {
+        routed.account.is_some() && self.options.responses.tokens || self.learns_of_bodies(routed)
     }
 
     /// A request has ended, however it did: accounts for it, and lets the figures of its model learn from it. Nothing if

@@ -79,6 +79,11 @@ impl Reading {
         self.error |= later.error;
     }
 
+    /// Everything else that was said.
+    pub(super) fn without_counts(self) -> Self {
+        Self { counts: Default::default(), ..self }
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -76,9 +76,21 @@ enum Reader {
     Unread(Unobserved),
 }
 
+/// How much of a response is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// All of it, for what it tells of tokens, its model and errors.
+    Whole,
+    /// A stream up to its first content, for the time; a document not at all.
+    FirstContent,
+}
+
 /// Watches one response.
 #[derive(Debug)]
-pub struct Watch(Reader);
+pub struct Watch {
+    reader: Reader,
+    depth: Depth,
+}
 
 /// What was observed of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,26 +104,38 @@ pub struct Seen {
 impl Watch {
     /// A watch for a body of that kind.
     pub fn new(body: Body) -> Self {
-        Self(match body {
+        Self::of(body, Depth::Whole)
+    }
+
+    /// One that wants to know when content comes, and nothing else: of a stream it reads no more than that takes, of a
+    /// document nothing.
+    pub fn for_time(body: Body) -> Self {
+        Self::of(body, Depth::FirstContent)
+    }
+
+    fn of(body: Body, depth: Depth) -> Self {
+        let reader = match body {
             Body::Json => Reader::Json(Box::default()),
             Body::Events => Reader::Events(Box::default()),
             Body::Unread(why) => Reader::Unread(why),
-        })
+        };
+        Self { reader, depth }
     }
 
     /// Whether it needs to see bytes.
     pub fn reads(&self) -> bool {
-        match &self.0 {
-            Reader::Json(document) => !document.is_broken(),
-            Reader::Events(_) => true,
-            Reader::Unread(_) => false,
+        match (&self.reader, self.depth) {
+            (Reader::Json(document), Depth::Whole) => !document.is_broken(),
+            (Reader::Events(_), Depth::Whole) => true,
+            (Reader::Events(stream), Depth::FirstContent) => !stream.reading.content,
+            (Reader::Json(_), Depth::FirstContent) | (Reader::Unread(_), _) => false,
         }
     }
 
     /// Whether content has come by. A document is content from its first byte; of a stream it is the first event
     /// that brings something that was generated, and where the events are not read, the first byte again.
     pub fn content(&self) -> bool {
-        match &self.0 {
+        match &self.reader {
             Reader::Events(stream) => stream.reading.content,
             Reader::Json(_) | Reader::Unread(_) => true,
         }
@@ -119,7 +143,7 @@ impl Watch {
 
     /// Shows it the next bytes.
     pub fn feed(&mut self, chunk: &[u8]) {
-        match &mut self.0 {
+        match &mut self.reader {
             Reader::Json(document) => document.feed(chunk),
             Reader::Events(stream) => stream.feed(chunk),
             Reader::Unread(_) => {}
@@ -128,7 +152,10 @@ impl Watch {
 
     /// What was observed, once the response is over.
     pub fn finish(self) -> Seen {
-        let (reading, broken) = match self.0 {
+        if self.depth == Depth::FirstContent {
+            return self.seen_in_passing();
+        }
+        let (reading, broken) = match self.reader {
             Reader::Json(document) if document.is_complete() => (document.reading, false),
             Reader::Json(_) => (Reading::default(), true),
             Reader::Events(mut stream) => {
@@ -143,5 +170,14 @@ impl Watch {
             None => Some(Unobserved::NoUsage),
         };
         Seen { reading, unobserved }
+    }
+
+    /// What stood before the first content, without the tokens: there may have been more of them.
+    fn seen_in_passing(self) -> Seen {
+        let reading = match self.reader {
+            Reader::Events(stream) => stream.reading.without_counts(),
+            Reader::Json(_) | Reader::Unread(_) => Reading::default(),
+        };
+        Seen { reading, unobserved: None }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Figures {
     models: Vec<Model>,
     curve: bool,
     digest: bool,
+    /// Whether anything is read that is made of more than times.
+    bodies: bool,
     settings: Extraction,
     lost: MetricId,
     taken: RefCell<Taken>,
@@ -71,6 +73,11 @@ impl Picked {
         self.at_ns
     }
 
+    /// Whether what is learned stands in the response: tokens, or an error in spite of a good status.
+    pub(crate) fn reads_bodies(&self) -> bool {
+        self.figures.bodies
+    }
+
     /// The request has ended.
     pub(crate) fn learn(&self, observed: &Observed, env: &mut dyn Env) {
         self.figures.learn(self, observed, env);
@@ -94,8 +101,9 @@ impl Figures {
         let extraction = reads.extraction();
         let reads = |name: &str| reads.has(name);
         let (curve, digest) = (reads(TTFT_CURVE.name()), reads(COST_DIGEST.name()));
-        let small = [AVG_TTFT.name(), AVG_TPOT.name(), TOKENS_PER_SECOND.name(), HEALTH.name()];
-        if !(curve || digest || small.into_iter().any(reads)) {
+        let bodies =
+            digest || [AVG_TPOT.name(), TOKENS_PER_SECOND.name(), HEALTH.name()].into_iter().any(reads);
+        if !(curve || bodies || reads(AVG_TTFT.name())) {
             return Ok(None);
         }
         let mut known = Vec::new();
@@ -120,6 +128,7 @@ impl Figures {
             models: known,
             curve,
             digest,
+            bodies,
             settings: extraction,
             lost: define.define(MetricKind::Counter, "ipp_model_observations_lost_total", &[])?,
         }))
