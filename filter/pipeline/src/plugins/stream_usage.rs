@@ -5,6 +5,7 @@ use crate::plugin::{
     Plugin, PluginType, Request, RequestPlugin, Response, ResponseEventsPlugin, StreamEvent,
 };
 use crate::reject::Rejection;
+use memchr::memmem;
 use std::rc::Rc;
 
 pub(crate) const TYPE: PluginType = PluginType {
@@ -119,6 +120,9 @@ impl Default for UsageEvent {
 
 impl UsageEvent {
     fn is(&self, data: &[u8]) -> bool {
+        if !may_have_usage(data) {
+            return false;
+        }
         let mut members = Members::new(&self.wanted);
         let json = members.feed(&self.wanted, data).and_then(|()| members.finish()).is_ok();
         let no_choice = members.whole(self.choices).is_some_and(|choices| {
@@ -127,6 +131,18 @@ impl UsageEvent {
         });
         json && no_choice && members.value(self.usage) == Value::Object
     }
+}
+
+/// Whether a key `usage` with an object may stand in a JSON text: all others need not be read. A key can only be written
+/// otherwise with an escape by number.
+fn may_have_usage(json: &[u8]) -> bool {
+    const KEY: &[u8] = br#""usage""#;
+    let object = |at: usize| {
+        let rest = json.get(at.saturating_add(KEY.len())..).unwrap_or_default();
+        let value = rest.trim_ascii_start().strip_prefix(b":");
+        value.is_some_and(|value| value.trim_ascii_start().starts_with(b"{"))
+    };
+    memmem::find_iter(json, KEY).any(object) || memmem::find(json, br"\u").is_some()
 }
 
 #[cfg(test)]
@@ -157,7 +173,12 @@ mod tests {
     #[test]
     fn the_event_that_only_tells_of_usage() {
         let event = UsageEvent::default();
-        for is in [r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, r#"{"usage":{}, "choices" : [ ] }"#] {
+        for is in [
+            r#"{"choices":[],"usage":{"prompt_tokens":1}}"#,
+            r#"{"usage":{}, "choices" : [ ] }"#,
+            "{\"choices\":[],\"usage\"\r\n :\t{}}",
+            r#"{"choices":[],"us\u0061ge":{}}"#,
+        ] {
             assert!(event.is(is.as_bytes()), "{is}");
         }
         for other in [
@@ -167,6 +188,8 @@ mod tests {
             r#"{"usage":{"prompt_tokens":1}}"#,
             r#"{"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}"#,
             r#"{"choices":[],"prompt_filter_results":[]}"#,
+            r#"{"choices":[],"usage":null,"x":"\"usage\":{"}"#,
+            r#"{"choices":[],"usage":[{"usage":{}}]}"#,
             r#"{"choices":[],"usage":{}"#,
         ] {
             assert!(!event.is(other.as_bytes()), "{other}");

@@ -3,6 +3,7 @@
 //! The pieces are the stream: put one behind the other they are what came, byte for byte. Only the event that is
 //! not complete yet is kept, and it is bounded.
 
+use memchr::memchr2;
 use std::borrow::Cow;
 
 /// A longer event is handed on in parts, unseen by plugins. OpenAI's `response.completed` holds the whole answer.
@@ -58,8 +59,17 @@ impl<'a> Event<'a> {
     }
 
     fn values(self, field: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-        let bytes = self.0.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(self.0);
-        bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter_map(move |line| {
+        let mut rest = self.0.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(self.0);
+        let lines = std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let line = rest.get(..end);
+            rest = rest.get(end.wrapping_add(1)..).unwrap_or_default();
+            line
+        });
+        lines.filter_map(move |line| {
             let value = line.strip_prefix(field)?;
             match value.split_first() {
                 None => Some(value),
@@ -115,11 +125,17 @@ impl Events {
             self.after_return = false;
             (from, at) = (1, 1);
         }
-        while let Some(&byte) = chunk.get(at) {
+        while let Some(rest) = chunk.get(at..).filter(|rest| !rest.is_empty()) {
+            let text = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            if text > 0 {
+                (self.line_is_empty, self.after_return) = (false, false);
+            }
+            at = at.wrapping_add(text);
+            let Some(&byte) = chunk.get(at) else { break };
             at = at.wrapping_add(1);
             match byte {
                 b'\n' if std::mem::take(&mut self.after_return) => {}
-                b'\n' | b'\r' => {
+                _ => {
                     self.after_return = byte == b'\r';
                     if !std::mem::replace(&mut self.line_is_empty, true) {
                         continue;
@@ -132,7 +148,6 @@ impl Events {
                     from = at;
                     self.event_ended = self.after_return && at == chunk.len();
                 }
-                _ => (self.line_is_empty, self.after_return) = (false, false),
             }
         }
         if !chunk.is_empty() && from < chunk.len() {
