@@ -1,10 +1,13 @@
-//! Runs the test tiers one after the other, and sums them up.
+//! Runs the test tiers, those that mostly wait beside each other, and sums them up.
 
+mod counted;
 mod counts;
 mod documents;
+mod lanes;
 mod session;
 mod tier;
 
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -12,6 +15,7 @@ use crate::console::seconds;
 use crate::stop::{Result, Stop};
 use crate::workspace::Workspace;
 use counts::Counts;
+use lanes::Part;
 use session::Session;
 pub use tier::Tier;
 
@@ -43,7 +47,10 @@ pub fn select(named: &[Tier], with_envoy: bool) -> Result<Vec<Tier>> {
 pub fn run(workspace: &Workspace, tiers: &[Tier]) -> Result<ExitCode> {
     let started = Instant::now();
     let mut session = Session::new(workspace);
-    let outcomes: Vec<Outcome> = tiers.iter().map(|tier| run_tier(&mut session, *tier)).collect();
+    let (in_parts, whole): (Vec<Tier>, Vec<Tier>) = tiers.iter().partition(|tier| tier.is_in_parts());
+    let mut outcomes: Vec<Outcome> = whole.into_iter().map(|tier| run_tier(&mut session, tier)).collect();
+    outcomes.extend(run_in_parts(&mut session, &in_parts));
+    outcomes.sort_by_key(|outcome| outcome.tier);
 
     println!("\n== summary, after {} ==", seconds(started.elapsed()));
     for outcome in &outcomes {
@@ -77,6 +84,53 @@ fn run_tier(session: &mut Session<'_>, tier: Tier) -> Outcome {
     }
     println!("-- {}", line(&outcome).trim_start());
     outcome
+}
+
+/// All of these at the same time. The time of a tier is the sum of its parts', so that it says where the time goes.
+fn run_in_parts(session: &mut Session<'_>, tiers: &[Tier]) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let mut parts = Vec::new();
+    for tier in tiers.iter().copied() {
+        println!("\n== {}: {} ==", tier.name(), tier.description());
+        let started = Instant::now();
+        let trouble = match session.parts(tier) {
+            Ok(of_tier) => {
+                parts.extend(of_tier);
+                None
+            }
+            Err(stop) => Some(stop.to_string()),
+        };
+        if let Some(trouble) = &trouble {
+            println!("{trouble}");
+        }
+        outcomes.push(Outcome { tier, counts: Counts::default(), trouble, time: started.elapsed() });
+    }
+    if !parts.is_empty() {
+        let titles: Vec<String> = parts.iter().map(Part::name).collect();
+        println!("\nrunning {} at a time; each speaks when it has ended:", lanes::lanes());
+        println!("  {}", titles.join("\n  "));
+    }
+    lanes::run(parts, lanes::lanes(), |done| {
+        println!("\n== {} ==", done.name);
+        // A closed terminal is no reason to lose the verdict.
+        let _ = stdout().write_all(&done.said);
+        let Some(outcome) = outcomes.iter_mut().find(|outcome| outcome.tier == done.tier) else { return };
+        let this = Outcome { tier: done.tier, counts: done.counts, trouble: done.trouble, time: done.time };
+        if let Some(trouble) = &this.trouble {
+            println!("{trouble}");
+        }
+        println!("-- {}: {}", done.name, line(&this).trim_start());
+        outcome.counts += this.counts;
+        outcome.time += this.time;
+        outcome.trouble = outcome.trouble.take().or(this.trouble);
+    });
+    for outcome in &mut outcomes {
+        // What did not even start counts as one failed test, so that the closing line cannot look like success.
+        if outcome.trouble.is_some() && outcome.counts.failed == 0 {
+            outcome.counts.failed = 1;
+        }
+    }
+    outcomes
 }
 
 fn line(outcome: &Outcome) -> String {

@@ -5,6 +5,7 @@ mod exports;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -65,17 +66,7 @@ pub fn build_of_commit(
     let first = if target.is_dir() { "" } else { " (first time: about 1 minute)" };
     eprintln!("building the module {package}{first} ...");
 
-    let (mut command, mut flags) = toolchain.build_command();
-    flags.push(FEATURES.to_owned());
-    flags.extend(remaps(&workspace.root, cargo_home().as_deref()));
-    command
-        .args(["--package", package, "--target-dir"])
-        .arg(&target)
-        .current_dir(&workspace.root)
-        // The strongest of cargo's sources of flags, so that no RUSTFLAGS around us gets into the module; the
-        // separator lets a path hold a space.
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
-        .env("IPP_COMMIT", &commit);
+    let mut command = command(workspace, toolchain, &[package], &commit);
     let status = command.status().map_err(|error| {
         Stop::new(format!("cannot start {}: {error}", command.get_program().to_string_lossy()))
     })?;
@@ -102,6 +93,30 @@ pub fn build_of_commit(
         commit,
         time: started.elapsed(),
     })
+}
+
+/// Builds several at once. Each of them then is found built by [`build`], which also says what went wrong with one.
+pub fn build_ahead(workspace: &Workspace, toolchain: &Toolchain, packages: &[&str]) {
+    eprintln!("building the modules {} ...", packages.join(", "));
+    let mut command = command(workspace, toolchain, packages, &workspace.commit());
+    // The last step of each is linking, on one core.
+    let _ = command.args(["--quiet", "--keep-going"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+fn command(workspace: &Workspace, toolchain: &Toolchain, packages: &[&str], commit: &str) -> Command {
+    let (mut command, mut flags) = toolchain.build_command();
+    flags.push(FEATURES.to_owned());
+    flags.extend(remaps(&workspace.root, cargo_home().as_deref()));
+    command
+        .args(packages.iter().flat_map(|package| ["--package", package]))
+        .arg("--target-dir")
+        .arg(workspace.wasm_target())
+        .current_dir(&workspace.root)
+        // The strongest of cargo's sources of flags, so that no RUSTFLAGS around us gets into the module; the
+        // separator lets a path hold a space.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .env("IPP_COMMIT", commit);
+    command
 }
 
 fn file_name(package: &str) -> String {

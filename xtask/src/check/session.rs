@@ -1,15 +1,17 @@
 //! Runs one tier, and keeps the modules that one tier builds for the next.
 
-use std::io::{Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::counts::{Counter, Counts};
+use super::counted::{Sink, cannot_start, run_counted};
+use super::counts::Counts;
 use super::documents;
+use super::lanes::Part;
 use super::tier::Tier;
 use crate::attach::Tools;
 use crate::process::{apt_get_install, may_apt_get, on_path};
 use crate::stop::{Result, Stop};
+use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{elsewhere, envoy, launch, module, toolchain};
 
@@ -32,6 +34,12 @@ const MODULES: [&str; 3] = [module::STOCK, module::CUSTOM, module::TRAP];
 
 /// Where the harness finds them, in the same order.
 const VARIABLES: [&str; 3] = ["IPP_MODULE", "IPP_CUSTOM_MODULE", "IPP_TRAP_MODULE"];
+
+/// About how many seconds the harness's test files take, for those that take long.
+const WEIGHTS: [(&str, u32); 4] = [("gate", 160), ("live", 100), ("envoy", 75), ("response", 60)];
+
+/// Tests that compare times, by test file: nothing else may run then.
+const QUIET: [(&str, &str); 1] = [("response", "first_byte::")];
 
 /// The ways to attach the module, as the replay calls them.
 const ROLES: [&str; 2] = ["direct", "gate"];
@@ -62,10 +70,9 @@ impl<'a> Session<'a> {
             Tier::Unit => self.unit(&mut counts),
             Tier::Module => self.build_modules(&mut counts).map(|_| ()),
             Tier::Harness => self.harness(&mut counts),
-            Tier::Envoy => self.envoy(&mut counts),
-            Tier::Attach => self.attach(&mut counts),
-            Tier::Replay => self.replay(&mut counts),
-            Tier::Image => self.image(&mut counts),
+            Tier::Envoy | Tier::Attach | Tier::Replay | Tier::Image => {
+                Err(Stop::new(format!("the tier {} runs in parts", tier.name())))
+            }
             Tier::Docs => documents::check(self.workspace).map(|ok| counts += Counts::one(ok)),
         };
         (counts, ended.err().map(|stop| stop.to_string()))
@@ -85,7 +92,7 @@ impl<'a> Session<'a> {
         for name in MODULES {
             packages.args(["--exclude", name]);
         }
-        run_counted(packages, counts, &mut stdout())
+        run_counted(packages, counts, &Sink::Terminal)
     }
 
     /// Both run even if one fails, because each says something of its own.
@@ -93,85 +100,102 @@ impl<'a> Session<'a> {
         let mut tests = self.harness_command(|name| name.starts_with(NATIVE))?;
         tests.args(["--lib", "--bins"]);
         let examples = self.test_command(&["--package", HARNESS, "--doc"]);
-        let ended = [tests, examples].map(|command| run_counted(command, counts, &mut stdout()));
+        let ended = [tests, examples].map(|command| run_counted(command, counts, &Sink::Terminal));
         ended.into_iter().collect()
     }
 
-    fn envoy(&mut self, counts: &mut Counts) -> Result<()> {
-        let mut command = self.harness_command(|name| !name.starts_with(NATIVE) && name != ATTACH)?;
+    /// What of a tier can run beside others. Everything that is installed or built by cargo is there when this returns.
+    pub fn parts(&mut self, tier: Tier) -> Result<Vec<Part<'a>>> {
+        match tier {
+            Tier::Envoy => self.envoy(),
+            Tier::Attach => self.attach(),
+            Tier::Replay => self.replay(),
+            Tier::Image => self.image(),
+            _ => Err(Stop::new(format!("the tier {} has no parts", tier.name()))),
+        }
+    }
+
+    fn envoy(&mut self) -> Result<Vec<Part<'a>>> {
+        let wanted = |name: &str| !name.starts_with(NATIVE) && name != ATTACH;
+        self.build_tests(wanted)?;
         let envoy = envoy::find(self.workspace)?;
         println!("Envoy {} at {} ({})", envoy.version, envoy.path.display(), envoy.origin);
         if on_path(PROMETHEUS).is_none() && may_apt_get() {
             apt_get_install(&[PROMETHEUS])?;
         }
-        command.env("IPP_ENVOY", &envoy.path);
-        run_counted(command, counts, &mut stdout())
+        let names: Vec<String> = self.harness_tests()?.into_iter().filter(|name| wanted(name)).collect();
+        let mut parts = Vec::new();
+        for name in &names {
+            let weight = WEIGHTS.iter().find(|(known, _)| known == name).map_or(20, |(_, weight)| *weight);
+            let quiet: Vec<&str> = QUIET.iter().filter(|(file, _)| file == name).map(|(_, it)| *it).collect();
+            let mut command = self.harness_command(|it| it == name)?;
+            command.env("IPP_ENVOY", &envoy.path).arg("--");
+            command.args(quiet.iter().flat_map(|test| ["--skip", *test]));
+            parts.push(tests(Tier::Envoy, name, weight, command));
+            if !quiet.is_empty() {
+                let mut command = self.harness_command(|it| it == name)?;
+                command.env("IPP_ENVOY", &envoy.path).arg("--").args(&quiet);
+                let title = format!("{name}, what needs a quiet machine");
+                parts.push(tests(Tier::Envoy, &title, 0, command).alone());
+            }
+        }
+        Ok(parts)
     }
 
     /// The objects are rendered first. Those that were are run even if a check of another failed.
-    fn attach(&mut self, counts: &mut Counts) -> Result<()> {
+    fn attach(&mut self) -> Result<Vec<Part<'a>>> {
         let tools = Tools::get(self.workspace)?;
-        let rendered = run_counted(tools.command(), counts, &mut stdout());
+        self.build_tests(|name| name == ATTACH)?;
         let mut command = self.harness_command(|name| name == ATTACH)?;
         let envoy = envoy::find(self.workspace)?;
         command.env("IPP_ENVOY", &envoy.path).env("IPP_RENDERED", &tools.rendered);
-        rendered.and(run_counted(command, counts, &mut stdout()))
+        Ok(vec![Part::new(Tier::Attach, "rendered, and in Envoy", 80, move |sink, counts| {
+            let rendered = run_counted(tools.command(), counts, sink);
+            rendered.and(run_counted(command, counts, sink))
+        })])
     }
 
-    fn replay(&mut self, counts: &mut Counts) -> Result<()> {
+    /// Parts of their own, because each says something of its own.
+    fn replay(&mut self) -> Result<Vec<Part<'a>>> {
         let modules = self.build_modules(&mut Counts::default())?;
         let envoy = envoy::find(self.workspace)?;
-        // Both run even if one fails, because each says something of its own.
-        let ended = ROLES.map(|role| {
-            println!("the module attached as --role {role}");
+        let part = |role| {
             let mut command = launch::replay_command(self.workspace)?;
             command.args(["--engine", "all", "--role", role]).current_dir(&self.workspace.root);
             command.env("IPP_ENVOY", &envoy.path).envs(VARIABLES.iter().zip(&modules));
-            run_counted(command, counts, &mut stdout())
-        });
-        ended.into_iter().collect()
+            Ok(tests(Tier::Replay, &format!("the module attached as --role {role}"), 70, command))
+        };
+        ROLES.into_iter().map(part).collect()
     }
 
-    /// All run even if one fails, because each says something of its own.
-    fn image(&mut self, counts: &mut Counts) -> Result<()> {
-        let same = self.same_elsewhere(counts);
+    fn image(&mut self) -> Result<Vec<Part<'a>>> {
         // Without root the tests that need them say that they are skipped.
         if REGISTRY.iter().any(|name| on_path(name).is_none()) && may_apt_get() {
             apt_get_install(&REGISTRY)?;
         }
-        let tests = run_counted(self.test_command(&["--package", launch::IMAGE]), counts, &mut stdout());
-        same.and(tests)
+        let mut build = self.test_command(&["--package", launch::IMAGE, "--no-run"]);
+        succeeds(&mut build)?;
+        // One for each image: what is built now needs no building beside other work of cargo's.
+        let images =
+            (0..4).map(|_| launch::image_command(self.workspace)).collect::<Result<Vec<Command>>>()?;
+        let toolchain = toolchain::choose(self.workspace)?;
+        // Both from what lies here now, whatever has been committed since an earlier tier built. Built here and now,
+        // because the tests of other tiers take the module from where this puts it.
+        let commit = self.workspace.commit();
+        let here = module::build_of_commit(self.workspace, &toolchain, module::STOCK, commit.clone())?.path;
+        let workspace = self.workspace;
+        let same = move |sink: &Sink, counts: &mut Counts| {
+            same_elsewhere(workspace, &toolchain, &commit, &here, images, sink, counts)
+        };
+        Ok(vec![
+            Part::new(Tier::Image, "the same from another folder", 90, same),
+            tests(Tier::Image, "registries", 20, self.test_command(&["--package", launch::IMAGE])),
+        ])
     }
 
-    /// Builds the module here and in a second place, and both forms of the image of each.
-    fn same_elsewhere(&self, counts: &mut Counts) -> Result<()> {
-        // Both from what lies here now, whatever has been committed since an earlier tier built.
-        let commit = self.workspace.commit();
-        let copy = elsewhere::copy(self.workspace)?;
-        let toolchain = toolchain::choose(self.workspace)?;
-        let mut modules = Vec::new();
-        for place in [self.workspace, &copy] {
-            modules.push(module::build_of_commit(place, &toolchain, module::STOCK, commit.clone())?.path);
-        }
-        for form in ["artifact", "image"] {
-            let mut digests = Vec::new();
-            for (number, module) in modules.iter().enumerate() {
-                let out = self.workspace.output()?.join(format!("image-check-{number}"));
-                let mut command = launch::image_command(self.workspace)?;
-                command.args(["--form", form, "--commit", &commit]).arg("--module").arg(module);
-                command.arg("--out").arg(out).stdin(Stdio::null());
-                let output = command.output().map_err(|error| cannot_start(&command, &error))?;
-                digests.push(digest_in(&String::from_utf8_lossy(&output.stdout)));
-            }
-            let same = digests[0].is_some() && digests[0] == digests[1];
-            let verdict = if same { "ok" } else { "FAILED" };
-            println!("test the_{form}_has_the_same_digest_from_another_folder ... {verdict}");
-            *counts += Counts::one(same);
-            if !same {
-                println!("{digests:?}, of {modules:?}");
-            }
-        }
-        Ok(())
+    /// Builds test files, so that those who run them find all of it done.
+    fn build_tests(&mut self, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        succeeds(self.harness_command(wanted)?.arg("--no-run"))
     }
 
     /// A run of some of the harness's test files, which find the modules by these variables.
@@ -204,6 +228,7 @@ impl<'a> Session<'a> {
 
     fn build_modules_now(&self, counts: &mut Counts) -> Result<Vec<PathBuf>> {
         let toolchain = toolchain::choose(self.workspace).inspect_err(|stop| println!("{stop}"))?;
+        module::build_ahead(self.workspace, &toolchain, &MODULES);
         let mut paths = Vec::new();
         let mut ended = Ok(());
         for package in MODULES {
@@ -245,27 +270,50 @@ fn test_name(path: &Path) -> Option<String> {
     is_test.then(|| path.file_stem()?.to_str().map(str::to_owned))?
 }
 
-/// Runs a `cargo test`, passes on what it prints as it comes, and counts along. Failed tests are in the counts;
-/// an error is anything else that went wrong.
-fn run_counted(mut command: Command, counts: &mut Counts, out: &mut impl Write) -> Result<()> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| cannot_start(&command, &error))?;
-    let mut counter = Counter::default();
-    if let Some(mut output) = child.stdout.take() {
-        let mut buffer = [0_u8; 8192];
-        while let Ok(count @ 1..) = output.read(&mut buffer) {
-            let new = &buffer[..count];
-            // A closed terminal is no reason to lose the verdict.
-            let _ = out.write_all(new).and_then(|()| out.flush());
-            counter.feed(new);
+/// Builds the module in a second place, and both forms of the image of each.
+fn same_elsewhere(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    commit: &str,
+    here: &Path,
+    images: Vec<Command>,
+    sink: &Sink,
+    counts: &mut Counts,
+) -> Result<()> {
+    let copy = elsewhere::copy(workspace)?;
+    let there = module::build_of_commit(&copy, toolchain, module::STOCK, commit.to_owned())?.path;
+    let mut images = images.into_iter();
+    for form in ["artifact", "image"] {
+        let mut digests = Vec::new();
+        for ((number, module), mut command) in [here, &there].into_iter().enumerate().zip(&mut images) {
+            let out = workspace.output()?.join(format!("image-check-{number}"));
+            command.args(["--form", form, "--commit", commit]).arg("--module").arg(module);
+            command.arg("--out").arg(out).stdin(Stdio::null());
+            let output = command.output().map_err(|error| cannot_start(&command, &error))?;
+            sink.write(&output.stderr);
+            digests.push(digest_in(&String::from_utf8_lossy(&output.stdout)));
+        }
+        let same = matches!(&digests[..], [Some(one), Some(other)] if one == other);
+        let verdict = if same { "ok" } else { "FAILED" };
+        sink.line(format!("test the_{form}_has_the_same_digest_from_another_folder ... {verdict}"));
+        *counts += Counts::one(same);
+        if !same {
+            sink.line(format!("{digests:?}, of {} and {}", here.display(), there.display()));
         }
     }
-    let status = child.wait().map_err(|error| cannot_start(&command, &error))?;
-    *counts += counter.counts;
-    if status.success() || counter.counts.failed > 0 {
+    Ok(())
+}
+
+fn tests<'a>(tier: Tier, title: &str, weight: u32, command: Command) -> Part<'a> {
+    Part::new(tier, title, weight, move |sink, counts| run_counted(command, counts, sink))
+}
+
+fn succeeds(build: &mut Command) -> Result<()> {
+    let status = build.stdin(Stdio::null()).status().map_err(|error| cannot_start(build, &error))?;
+    if status.success() {
         return Ok(());
     }
-    Err(Stop::new("the tests did not build, or ended without a result; cargo's words are above"))
+    Err(Stop::new("the tests did not build; cargo's words are above"))
 }
 
 /// The digest that `ipp-image` prints.
@@ -274,41 +322,14 @@ fn digest_in(said: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-fn cannot_start(command: &Command, error: &std::io::Error) -> Stop {
-    Stop::new(format!("cannot start {}: {error}", command.get_program().to_string_lossy()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn counted(script: &str) -> (Counts, Result<()>) {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        let mut counts = Counts::default();
-        // Not to our own standard output: the run that counts these tests would count that line as well.
-        let ended = run_counted(command, &mut counts, &mut Vec::new());
-        (counts, ended)
-    }
-
-    #[test]
-    fn failed_tests_are_counted_and_are_no_other_trouble() {
-        let (counts, ended) = counted("echo 'test result: FAILED. 2 passed; 1 failed; 0 ignored'; exit 101");
-        assert_eq!(counts, Counts { passed: 2, failed: 1, skipped: 0 });
-        assert!(ended.is_ok());
-    }
 
     #[test]
     fn a_digest_is_read_from_its_line() {
         assert_eq!(digest_in("DIR\n  form       x\n  digest     sha256:00\n").as_deref(), Some("sha256:00"));
         assert_eq!(digest_in("error"), None);
-    }
-
-    #[test]
-    fn a_build_that_fails_is_trouble() {
-        let (counts, ended) = counted("exit 101");
-        assert_eq!(counts, Counts::default());
-        assert!(ended.is_err());
     }
 
     #[test]

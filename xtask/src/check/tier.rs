@@ -1,6 +1,6 @@
 //! The test tiers: their names, their order, and what each is for.
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     Fmt,
     Lint,
@@ -60,6 +60,11 @@ impl Tier {
             Self::Image => "the same sources give the same image, and registries take it",
             Self::Docs => "what the documents point at exists",
         }
+    }
+
+    /// Those that mostly wait, for Envoys and servers, run at the same time. Cargo's other work fills all cores.
+    pub fn is_in_parts(self) -> bool {
+        matches!(self, Self::Envoy | Self::Attach | Self::Replay | Self::Image)
     }
 
     pub fn needs_envoy(self) -> bool {
