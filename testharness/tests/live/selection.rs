@@ -36,16 +36,21 @@ profiles:
     )
 }
 
-/// Waits until every connection gets that model; how long it took.
+/// Waits until every connection gets that model; how long it was until the last one that did not was asked. A machine
+/// that is slow to ask them all makes that no longer.
 async fn everywhere(connections: &mut [h1::Connection], model: &str) -> Result<Duration> {
     let (began, deadline) = (Instant::now(), Instant::now() + Duration::from_secs(20));
+    let mut last = Duration::ZERO;
     loop {
         let mut all = true;
         for connection in connections.iter_mut() {
-            all &= exchange(connection, "auto").await? == base(model);
+            let asked = began.elapsed();
+            if exchange(connection, "auto").await? != base(model) {
+                (all, last) = (false, asked);
+            }
         }
         if all {
-            return Ok(began.elapsed());
+            return Ok(last);
         }
         ensure!(Instant::now() < deadline, "not all are sent to {model}");
     }

@@ -43,8 +43,9 @@ async fn another_worker_takes_over_when_the_elected_one_dies() -> Result<()> {
     .await?;
     let took = died.elapsed();
     println!("polled again after {took:?}");
-    // The lease of 3 s, or the timeout and a second more; then the next look of a worker.
-    ensure!(took < Duration::from_secs(6), "nobody polled for {took:?}");
+    // The lease of 3 s, or the timeout and a second more; then the next look of a worker; and as much again for a busy
+    // machine.
+    ensure!(took < Duration::from_secs(12), "nobody polled for {took:?}");
     rig.until_failed("trap-source", "lost", 1.0).await?;
     // And it goes on, with news for everybody.
     api.serves(list(&[config_map("a", "one", "qwen", &[])]));
