@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::bootstrap::{Bootstrap, Filter, LISTENERS_FILE};
-use crate::wait::until;
+use crate::wait::{START, until, until_for};
 use folder::Folder;
 
 pub use admin::Stats;
@@ -118,8 +118,8 @@ impl Envoy {
         let child = command.spawn().with_context(|| format!("starting {}", launch.binary.display()))?;
         let mut envoy =
             Self { child: Mutex::new(child), admin: SocketAddr::from(([127, 0, 0, 1], 0)), folder };
-        envoy.admin = until("Envoy's admin address", || async { envoy.admin_address() }).await?;
-        until("Envoy to be ready", || async {
+        envoy.admin = until_for(START, "Envoy's admin address", || async { envoy.admin_address() }).await?;
+        until_for(START, "Envoy to be ready", || async {
             envoy.check_running()?;
             // An Envoy that refuses its configuration may take the connection along when it ends.
             Ok(envoy.ask("GET", "/ready").await.is_ok_and(|answer| answer.status == 200).then_some(()))
