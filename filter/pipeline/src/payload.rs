@@ -5,6 +5,7 @@
 
 mod error;
 pub(crate) mod members;
+pub(crate) mod scalars;
 pub(crate) mod strings;
 pub(crate) mod text;
 mod value;

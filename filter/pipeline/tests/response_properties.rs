@@ -105,13 +105,23 @@ fn generate(out: &mut String, depth: usize, object: bool, rng: &mut SplitMix64) 
         "x",
         "a.b",
         "\\u006dodel",
+        "type",
+        "content_block",
     ];
     match if object { 7 } else { rng.below(if depth > 9 { 5 } else { 8 }) } {
         0 => out.push_str(&rng.below(100_000).to_string()),
         1 => out.push_str(["null", "true", "-1", "1.5", "0", "2e3", "99999999999"][rng.below(7)]),
         2 => out.push_str("\"\""),
         3 | 4 => out.push_str(
-            ["\"m\"", "\"a \\\"quoted\\\" one\"", "\"\\u00e9\"", "\"日本語 and more text\""][rng.below(4)],
+            [
+                "\"m\"",
+                "\"a \\\"quoted\\\" one\"",
+                "\"\\u00e9\"",
+                "\"日本語 and more text\"",
+                "\"\\ud800\"",
+                "\"error\"",
+                "\"\\u0065rror\"",
+            ][rng.below(7)],
         ),
         5 => {
             out.push('[');

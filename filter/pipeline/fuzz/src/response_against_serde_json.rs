@@ -57,11 +57,8 @@ fn same(ours: &Reading, theirs: &Found) {
     };
     let prompt = count(&[
         "usage.prompt_tokens",
-        "usage.input_tokens",
         "response.usage.prompt_tokens",
-        "response.usage.input_tokens",
         "message.usage.prompt_tokens",
-        "message.usage.input_tokens",
         "usageMetadata.promptTokenCount",
     ]);
     let under =
@@ -77,6 +74,7 @@ fn same(ours: &Reading, theirs: &Found) {
         }
         count(&names.iter().map(String::as_str).collect::<Vec<_>>())
     };
+    let input = under("input_tokens");
     let read = under("cache_read_input_tokens");
     let created = under("cache_creation_input_tokens");
     let tool = count(&["usageMetadata.toolUsePromptTokenCount"]);
@@ -96,7 +94,7 @@ fn same(ours: &Reading, theirs: &Found) {
     let reasoning =
         detail(["completion_tokens_details", "output_tokens_details"], "reasoning_tokens", "none");
     let usage = Usage {
-        prompt: sum(prompt, &[read, created, tool]),
+        prompt: sum(prompt, &[tool]).or(sum(input, &[read, created])),
         completion: sum(completion, &[thoughts]).or(thoughts),
         cached: cached.or(read),
         reasoning: reasoning.or(thoughts),
@@ -121,7 +119,7 @@ struct Found {
 }
 
 const MODELS: [&str; 4] = ["model", "modelVersion", "response.model", "message.model"];
-const CONTENT: [&str; 19] = [
+const CONTENT: [&str; 20] = [
     "choices.text",
     "choices.delta.content",
     "choices.delta.reasoning_content",
@@ -136,6 +134,7 @@ const CONTENT: [&str; 19] = [
     "content_block.text",
     "content_block.thinking",
     "content_block.name",
+    "content_block.data",
     "candidates.content.parts.text",
     "candidates.content.parts.functionCall",
     "candidates.content.parts.inlineData",
@@ -143,6 +142,8 @@ const CONTENT: [&str; 19] = [
     "delta",
 ];
 const ERRORS: [&str; 2] = ["error", "response.error"];
+/// What `type` says of a document that tells of a failure.
+const FAILURES: [&str; 2] = ["error", "response.failed"];
 
 struct At<'f> {
     path: Vec<String>,
@@ -195,7 +196,7 @@ impl<'de> Visitor<'de> for At<'_> {
             self.found.model = Some(value.to_owned());
         }
         self.found.content |= CONTENT.contains(&at.as_str());
-        self.found.error |= ERRORS.contains(&at.as_str());
+        self.found.error |= ERRORS.contains(&at.as_str()) || at == "type" && FAILURES.contains(&value);
         Ok(())
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {

@@ -28,13 +28,11 @@ pub(super) fn closed(bytes: &[u8], at: usize) -> Result<usize, usize> {
 #[inline]
 pub(crate) fn clean(bytes: &[u8], mut at: usize) -> usize {
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let stop = stops(block);
-        if stop == 0 {
-            at = at.wrapping_add(16);
+        let before = first_stop(block);
+        at = at.wrapping_add(before);
+        if before == 16 {
             continue;
         }
-        let before = stop.trailing_zeros() as usize;
-        at = at.wrapping_add(before);
         let length = match block.get(before) {
             Some(b'\\') => escape(bytes, at),
             Some(0x80..) => characters(bytes, at),
@@ -100,30 +98,48 @@ const fn is_special(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < 0x20
 }
 
-/// Bit i is set where byte i is special or not ASCII: as signed numbers, both bytes above 0x7F and control
-/// characters are below the space.
+/// Where the first byte stands that is special or not ASCII; 16 if there is none. As signed numbers, both bytes above
+/// 0x7F and control characters are below the space.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline]
-fn stops(block: &[u8; 16]) -> u32 {
+fn first_stop(block: &[u8; 16]) -> usize {
     use core::arch::wasm32::{i8x16_lt, i8x16_splat, u8x16, u8x16_bitmask, u8x16_eq, u8x16_splat, v128_or};
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *block;
     let bytes = u8x16(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
     let quote = u8x16_eq(bytes, u8x16_splat(b'"'));
     let backslash = u8x16_eq(bytes, u8x16_splat(b'\\'));
     let other = i8x16_lt(bytes, i8x16_splat(0x20));
-    u32::from(u8x16_bitmask(v128_or(v128_or(quote, backslash), other)))
+    let stops = u32::from(u8x16_bitmask(v128_or(v128_or(quote, backslash), other)));
+    (stops | 1 << 16).trailing_zeros() as usize
 }
 
+/// Without vectors: eight bytes at a time in one number.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline]
-fn stops(block: &[u8; 16]) -> u32 {
-    let mut stops = 0;
-    let mut bit = 1_u32;
-    for &byte in block {
-        stops |= if is_special(byte) || byte >= 0x80 { bit } else { 0 };
-        bit = bit.wrapping_shl(1);
+fn first_stop(block: &[u8; 16]) -> usize {
+    let (low, high) = block.split_at(8);
+    let eight = |bytes: &[u8]| stops(bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)));
+    let bits = match eight(low) {
+        0 => 64_u32.wrapping_add(eight(high).trailing_zeros()),
+        stops => stops.trailing_zeros(),
+    };
+    bits.wrapping_shr(3) as usize
+}
+
+/// The lowest bit that is set is the highest of the first byte that is special or not ASCII. Bits above it mean
+/// nothing: a subtraction borrows from the next byte, but only where the byte itself is found.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[inline]
+const fn stops(bytes: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGHEST: u64 = ONES.wrapping_mul(0x80);
+    const fn zero(bytes: u64) -> u64 {
+        bytes.wrapping_sub(ONES) & !bytes
     }
-    stops
+    let quote = zero(bytes ^ ONES.wrapping_mul(b'"' as u64));
+    let backslash = zero(bytes ^ ONES.wrapping_mul(b'\\' as u64));
+    let control = bytes.wrapping_sub(ONES.wrapping_mul(0x20)) & !bytes;
+    (quote | backslash | control | bytes) & HIGHEST
 }
 
 #[cfg(test)]

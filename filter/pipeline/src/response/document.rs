@@ -3,8 +3,10 @@
 //! All of it is checked against the grammar of RFC 8259, apart from the encoding of what stands in strings: a
 //! document that is not JSON, not complete, or nested deeper than [`MAX_DEPTH`] says nothing.
 
+mod lane;
+
 use super::paths::Node;
-use super::reading::{MAX_MODEL_BYTES, Reading};
+use super::reading::{Count, MAX_MODEL_BYTES, Reading};
 use crate::payload::members::number::Number;
 use crate::payload::{strings, text};
 
@@ -39,8 +41,8 @@ enum Role {
     Key,
     /// A key in an object where nothing is looked for.
     OtherKey,
-    /// The model's name: its text is kept.
-    Model,
+    /// A value whose text is kept: the model's name, the kind of the document.
+    Text,
     /// A value that matters if there is any text in it.
     AnyText,
     Value,
@@ -61,8 +63,14 @@ pub(super) struct Document {
     token: Vec<u8>,
     token_too_long: bool,
     /// The digits of the number being read; nothing if it is no token count.
-    count: Option<u32>,
-    pub(super) reading: Reading,
+    digits: Option<u32>,
+    /// The name of the model that answered, as written, and whether there is one: the memory stays for the next
+    /// document.
+    model: Vec<u8>,
+    has_model: bool,
+    /// Whether `reading` says anything.
+    found: bool,
+    reading: Reading,
 }
 
 impl Default for Document {
@@ -76,7 +84,10 @@ impl Default for Document {
             node: Node::Root,
             token: Vec::new(),
             token_too_long: false,
-            count: None,
+            digits: None,
+            model: Vec::new(),
+            has_model: false,
+            found: false,
             reading: Reading::default(),
         }
     }
@@ -87,7 +98,28 @@ impl Document {
     pub(super) fn restart(&mut self) {
         self.state = State::Start;
         (self.depth, self.objects, self.node) = (0, 0, Node::Root);
-        self.reading.clear();
+        self.has_model = false;
+        if std::mem::take(&mut self.found) {
+            self.reading = Reading::default();
+        }
+    }
+
+    /// What was read, apart from the model; nothing if that is nothing.
+    pub(super) fn reading(&self) -> Option<&Reading> {
+        self.found.then_some(&self.reading)
+    }
+
+    /// The name of the model that answered, as written between its quotes.
+    pub(super) fn model(&self) -> Option<&[u8]> {
+        self.has_model.then_some(&self.model)
+    }
+
+    /// All that was read.
+    pub(super) fn into_reading(mut self) -> Reading {
+        if let Some(model) = self.has_model.then_some(&self.model) {
+            self.reading.set_model(model);
+        }
+        self.reading
     }
 
     /// Whether the document is complete and JSON.
@@ -102,11 +134,25 @@ impl Document {
 
     /// Reads the next bytes.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
-        let mut at = 0_usize;
-        while let Some(&byte) = chunk.get(at) {
+        self.read::<false>(chunk, 0);
+    }
+
+    /// Reads from `at` on up to the end of the line, and says where that is.
+    pub(super) fn feed_line(&mut self, chunk: &[u8], at: usize) -> usize {
+        self.read::<true>(chunk, at)
+    }
+
+    /// Reads from `at` on up to the end, with `LINE` that of the line.
+    fn read<const LINE: bool>(&mut self, chunk: &[u8], mut at: usize) -> usize {
+        loop {
+            at = self.lane::<LINE>(chunk, at);
+            let Some(&byte) = chunk.get(at) else { return at };
+            if LINE && matches!(byte, b'\n' | b'\r') {
+                return at;
+            }
             let mut next = at.wrapping_add(1);
             match self.state {
-                State::String => next = self.string(chunk, at),
+                State::String => next = self.string::<LINE>(chunk, at),
                 State::Escape => {
                     self.keep(&[byte]);
                     self.state = match byte {
@@ -141,7 +187,11 @@ impl Document {
                         _ => State::Failed,
                     };
                 }
-                State::Failed => return,
+                State::Failed => {
+                    let rest = chunk.get(at..).unwrap_or_default();
+                    let end = rest.iter().position(|byte| LINE && matches!(byte, b'\n' | b'\r'));
+                    return at.wrapping_add(end.unwrap_or(rest.len()));
+                }
                 _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {}
                 _ => self.structure(byte),
             }
@@ -177,26 +227,27 @@ impl Document {
         match first {
             b'"' => {
                 self.role = match self.node {
-                    Node::Model => Role::Model,
+                    Node::Model | Node::Kind => Role::Text,
                     node if node.takes_text() => Role::AnyText,
                     _ => Role::Value,
                 };
                 self.string_begins();
             }
-            b'{' => {
-                if self.node.takes_object() {
-                    self.found();
-                }
-                self.open(true);
+            b'{' | b'[' => {
+                let object = first == b'{';
+                self.state = match (self.begin(object), object) {
+                    (false, _) => State::Failed,
+                    (true, true) => State::FirstKey,
+                    (true, false) => State::FirstElement,
+                };
             }
-            b'[' => self.open(false),
             b't' => self.state = State::Literal(b"rue"),
             b'f' => self.state = State::Literal(b"alse"),
             b'n' => self.state = State::Literal(b"ull"),
             _ => match Number::begin(first) {
                 Some(number) => {
                     self.state = State::Number(number);
-                    self.count = matches!(self.node, Node::Count(_)).then_some(0);
+                    self.digits = matches!(self.node, Node::Count(_)).then_some(0);
                     self.digit(first);
                 }
                 None => self.state = State::Failed,
@@ -204,22 +255,29 @@ impl Document {
         }
     }
 
-    fn open(&mut self, object: bool) {
+    /// An array or object begins. False if it is nested too deep.
+    #[inline]
+    fn begin(&mut self, object: bool) -> bool {
         if self.depth >= MAX_DEPTH {
-            self.state = State::Failed;
-            return;
+            return false;
         }
+        if object && self.node.takes_object() {
+            self.something();
+        }
+        if self.depth >= KNOWN_LEVELS {
+            self.node = Node::Other;
+        }
+        // An element stands where its array does; a key will say where its value stands.
         if let Some(level) = self.levels.get_mut(self.depth) {
             *level = self.node;
         }
         let bit = 1_u128.wrapping_shl(self.depth as u32);
         self.objects = if object { self.objects | bit } else { self.objects & !bit };
         self.depth = self.depth.wrapping_add(1);
-        self.state = if object { State::FirstKey } else { State::FirstElement };
-        // An element stands where its array does; a key will say where its value stands.
-        self.node = self.level();
+        true
     }
 
+    #[inline]
     fn close(&mut self) {
         self.depth = self.depth.saturating_sub(1);
         self.state = if self.depth == 0 { State::Done } else { State::AfterValue };
@@ -245,7 +303,7 @@ impl Document {
 
     /// Inside a string, up to its end, an escape that the chunk cuts, or the chunk's end. Says where it stopped.
     #[inline]
-    fn string(&mut self, chunk: &[u8], from: usize) -> usize {
+    fn string<const LINE: bool>(&mut self, chunk: &[u8], from: usize) -> usize {
         let clean = strings::clean(chunk, from);
         let rest = chunk.get(clean..).unwrap_or_default();
         let end = clean.wrapping_add(strings::plain_run(rest).len);
@@ -259,6 +317,7 @@ impl Document {
                 self.keep(b"\\");
                 self.state = State::Escape;
             }
+            Some(b'\n' | b'\r') if LINE => return end,
             Some(_) => self.state = State::Failed,
         }
         end.wrapping_add(1)
@@ -266,14 +325,14 @@ impl Document {
 
     fn keep(&mut self, bytes: &[u8]) {
         match self.role {
-            Role::Key | Role::Model => {
+            Role::Key | Role::Text => {
                 if self.token.len().saturating_add(bytes.len()) > MAX_MODEL_BYTES {
                     self.token_too_long = true;
                 } else {
                     self.token.extend_from_slice(bytes);
                 }
             }
-            Role::AnyText if !bytes.is_empty() => self.found(),
+            Role::AnyText if !bytes.is_empty() => self.something(),
             _ => {}
         }
     }
@@ -290,19 +349,33 @@ impl Document {
                 self.node = Node::Other;
                 self.state = State::Colon;
             }
-            Role::Model => {
-                let name = text::decode(&self.token).ok().filter(|_| !self.token_too_long);
-                if let Some(name) = name.filter(|name| !name.is_empty()) {
-                    self.reading.model = Some(name.into_owned());
-                }
+            Role::Text if !self.token_too_long => {
+                let text = std::mem::take(&mut self.token);
+                self.text(&text);
+                self.token = text;
             }
-            Role::AnyText | Role::Value => {}
+            Role::Text | Role::AnyText | Role::Value => {}
+        }
+    }
+
+    /// A whole string, as written between its quotes, where it may matter.
+    #[inline]
+    fn text(&mut self, text: &[u8]) {
+        match self.node {
+            Node::Model if text.len() <= MAX_MODEL_BYTES && is_name(text) => {
+                self.has_model = true;
+                self.model.clear();
+                self.model.extend_from_slice(text);
+            }
+            Node::Kind if is_failure(text) => self.failed(),
+            node if node.takes_text() && !text.is_empty() => self.something(),
+            _ => {}
         }
     }
 
     #[inline]
     fn digit(&mut self, byte: u8) {
-        self.count = match (self.count, byte) {
+        self.digits = match (self.digits, byte) {
             (Some(count), b'0'..=b'9') => {
                 count.checked_mul(10).and_then(|count| count.checked_add(u32::from(byte.wrapping_sub(b'0'))))
             }
@@ -312,16 +385,45 @@ impl Document {
 
     fn number_ends(&mut self, number: Number) {
         self.state = if number.is_complete() { State::AfterValue } else { State::Failed };
-        if let (Node::Count(count), Some(value)) = (self.node, self.count) {
-            self.reading.set(count, value);
+        if let (Node::Count(count), Some(value)) = (self.node, self.digits) {
+            self.count(count, value);
         }
     }
 
+    #[inline]
+    fn count(&mut self, count: Count, value: u32) {
+        self.found = true;
+        self.reading.set(count, value);
+    }
+
     /// There is something where it matters that there is something.
-    fn found(&mut self) {
-        match self.node {
-            Node::Error => self.reading.error = true,
-            _ => self.reading.content = true,
+    #[inline]
+    fn something(&mut self) {
+        if self.node == Node::Error {
+            self.failed();
+        } else {
+            self.found = true;
+            self.reading.content = true;
         }
     }
+
+    fn failed(&mut self) {
+        self.found = true;
+        self.reading.error = true;
+    }
+}
+
+/// Whether a string, as written, is a name: not empty, and one that can be decoded.
+#[inline]
+fn is_name(text: &[u8]) -> bool {
+    !text.is_empty() && (!text.contains(&b'\\') || text::decode(text).is_ok())
+}
+
+/// Whether a document's `type`, as written, tells of a failure.
+#[inline]
+fn is_failure(text: &[u8]) -> bool {
+    if !text.contains(&b'\\') {
+        return Node::FAILURES.contains(&text);
+    }
+    text::decode(text).is_ok_and(|text| Node::FAILURES.contains(&text.as_bytes()))
 }

@@ -36,6 +36,8 @@ pub(super) enum Node {
     Count(Count),
     /// The name of the model that answered.
     Model,
+    /// `type` of a whole document: what kind of event it is.
+    Kind,
     /// Generated: a string that is not empty, or an object.
     Generated,
     /// Something went wrong: a string that is not empty, or an object.
@@ -43,13 +45,19 @@ pub(super) enum Node {
 }
 
 impl Node {
+    /// The kinds of documents that tell of a failure: OpenAI's Responses have `error` without an object of that name.
+    pub(super) const FAILURES: [&'static [u8]; 2] = [b"error", b"response.failed"];
+
     /// The place of a key's value in an object that stands at this place.
     pub(super) fn child(self, key: &[u8]) -> Self {
-        use Count::{CacheCreation, CacheRead, Cached, Completion, Prompt, Reasoning, Thoughts, ToolPrompt};
+        use Count::{
+            CacheCreation, CacheRead, Cached, Completion, Input, Prompt, Reasoning, Thoughts, ToolPrompt,
+        };
         match (self, key) {
             (Self::Root | Self::Response | Self::Message, b"model") | (Self::Root, b"modelVersion") => {
                 Self::Model
             }
+            (Self::Root, b"type") => Self::Kind,
             (Self::Root | Self::Response, b"usage") => Self::Usage,
             (Self::Root | Self::Response, b"error") => Self::Error,
             (Self::Root, b"response") => Self::Response,
@@ -61,7 +69,8 @@ impl Node {
             (Self::Root, b"candidates") => Self::Candidates,
             (Self::Message, b"usage") => Self::FirstUsage,
 
-            (Self::Usage | Self::FirstUsage, b"prompt_tokens" | b"input_tokens") => Self::Count(Prompt),
+            (Self::Usage | Self::FirstUsage, b"prompt_tokens") => Self::Count(Prompt),
+            (Self::Usage | Self::FirstUsage, b"input_tokens") => Self::Count(Input),
             (Self::Usage, b"completion_tokens" | b"output_tokens") => Self::Count(Completion),
             (Self::Usage | Self::FirstUsage, b"cache_read_input_tokens") => Self::Count(CacheRead),
             (Self::Usage | Self::FirstUsage, b"cache_creation_input_tokens") => Self::Count(CacheCreation),
@@ -85,7 +94,7 @@ impl Node {
             ) => Self::Generated,
             (Self::Delta, b"text" | b"thinking" | b"partial_json") => Self::Generated,
             // Anthropic names the tool when the block begins: that is generated, too.
-            (Self::ContentBlock, b"text" | b"thinking" | b"name") => Self::Generated,
+            (Self::ContentBlock, b"text" | b"thinking" | b"name" | b"data") => Self::Generated,
             (Self::Candidates, b"content") => Self::Content,
             (Self::Content, b"parts") => Self::Parts,
             (Self::Parts, b"text" | b"functionCall" | b"inlineData" | b"executableCode") => Self::Generated,

@@ -1,5 +1,8 @@
 //! What was read of a response: token counts, the model that answered, whether there was content or an error.
 
+use crate::payload::text;
+use std::borrow::Cow;
+
 /// A served model's name that is longer, in bytes as written, is not kept.
 pub const MAX_MODEL_BYTES: usize = 256;
 /// A token count above this is not believed: no context is that long, and a sum of such counts means nothing.
@@ -8,8 +11,10 @@ pub const MAX_TOKENS: u32 = 1_000_000_000;
 /// The token counts that model servers report, each under the names that the dialects have for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Count {
-    /// OpenAI `prompt_tokens` and `input_tokens`, Anthropic `input_tokens`, Google `promptTokenCount`.
+    /// OpenAI `prompt_tokens`, Google `promptTokenCount`: all of it.
     Prompt,
+    /// OpenAI Responses and Anthropic `input_tokens`: with Anthropic what had nothing to do with the cache.
+    Input,
     /// OpenAI `completion_tokens` and `output_tokens`, Anthropic `output_tokens`, Google `candidatesTokenCount`.
     Completion,
     /// OpenAI `cached_tokens`, Google `cachedContentTokenCount`: a part of the prompt.
@@ -26,7 +31,7 @@ pub(super) enum Count {
     ToolPrompt,
 }
 
-const COUNTS: usize = 8;
+const COUNTS: usize = 9;
 
 /// The tokens of one response, in the sense of OpenAI: what was cached is a part of the prompt, and reasoning is a
 /// part of the completion.
@@ -67,13 +72,10 @@ impl Reading {
         self.counts.get(count as usize).copied().flatten().map(u64::from)
     }
 
-    /// Adds what a later document said.
-    pub(super) fn take(&mut self, later: &mut Self) {
+    /// Adds what a later document said, apart from the model.
+    pub(super) fn add(&mut self, later: &Self) {
         for (known, new) in self.counts.iter_mut().zip(later.counts) {
             *known = new.or(*known);
-        }
-        if let Some(model) = later.model.take() {
-            self.model = Some(model);
         }
         self.content |= later.content;
         self.error |= later.error;
@@ -84,8 +86,9 @@ impl Reading {
         Self { counts: Default::default(), ..self }
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// The model's name, as written in its document.
+    pub(super) fn set_model(&mut self, written: &[u8]) {
+        self.model = text::decode(written).ok().map(Cow::into_owned).or_else(|| self.model.take());
     }
 
     /// The token counts, if there was one.
@@ -95,10 +98,9 @@ impl Reading {
             whole.map(|whole| more.fold(whole, u64::saturating_add))
         };
         let usage = Usage {
-            prompt: with(
-                self.get(Count::Prompt),
-                &[Count::CacheRead, Count::CacheCreation, Count::ToolPrompt],
-            ),
+            // Gateways that speak OpenAI for Anthropic tell of its cache beside `prompt_tokens`, which has it all.
+            prompt: with(self.get(Count::Prompt), &[Count::ToolPrompt])
+                .or_else(|| with(self.get(Count::Input), &[Count::CacheRead, Count::CacheCreation])),
             completion: with(self.get(Count::Completion), &[Count::Thoughts])
                 .or_else(|| self.get(Count::Thoughts)),
             cached: self.get(Count::Cached).or_else(|| self.get(Count::CacheRead)),

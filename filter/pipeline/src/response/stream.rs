@@ -22,6 +22,8 @@ enum Line {
 }
 
 const NAME: &[u8] = b"data";
+/// How the line begins that nearly all are.
+const DATA: &[u8] = b"data: ";
 const END: &[u8] = b"[DONE]";
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -37,6 +39,8 @@ pub(super) struct Stream {
     has_data: bool,
     /// So many bytes of `[DONE]` matched; more than it has if the data is something else.
     end_matched: usize,
+    /// The name of the model that answered, as written: it stands in every event, and is decoded once.
+    model: Vec<u8>,
     /// Of all events so far.
     pub(super) reading: Reading,
     /// Events whose data is no JSON document.
@@ -54,6 +58,7 @@ impl Default for Stream {
             document: Document::default(),
             has_data: false,
             end_matched: 0,
+            model: Vec::new(),
             reading: Reading::default(),
             broken: 0,
             done: false,
@@ -64,13 +69,14 @@ impl Default for Stream {
 impl Stream {
     /// Reads the next bytes.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
-        let mut rest = chunk;
-        while let Some((&byte, tail)) = rest.split_first() {
+        let mut at = 0_usize;
+        while let Some(&byte) = chunk.get(at) {
+            let next = at.wrapping_add(1);
             if let Some(matched) = self.mark {
                 let more = matched.wrapping_add(1);
                 if BYTE_ORDER_MARK.get(matched) == Some(&byte) {
                     self.mark = (more < BYTE_ORDER_MARK.len()).then_some(more);
-                    rest = tail;
+                    at = next;
                     continue;
                 }
                 self.mark = None;
@@ -80,30 +86,29 @@ impl Stream {
                 }
             }
             let after_return = std::mem::take(&mut self.after_return);
-            match byte {
-                b'\n' if after_return => {}
-                b'\n' | b'\r' => {
+            at = match (self.line, byte) {
+                (_, b'\n') if after_return => next,
+                (_, b'\n' | b'\r') => {
                     self.after_return = byte == b'\r';
                     self.line_ends();
+                    next
                 }
-                _ if self.line == Line::Data || self.line == Line::Other => {
-                    let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-                    let (run, behind) =
-                        rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
-                    if self.line == Line::Data {
-                        self.data(run);
-                    }
-                    rest = behind;
-                    continue;
-                }
-                b' ' if self.line == Line::Colon => self.line = Line::Data,
-                _ if self.line == Line::Colon => {
+                (Line::Data, _) => self.data(chunk, at),
+                (Line::Other, _) => line_end(chunk, at),
+                (Line::Start, _) if chunk.get(at..).is_some_and(|rest| rest.starts_with(DATA)) => {
+                    self.data_begins();
                     self.line = Line::Data;
-                    continue;
+                    at.wrapping_add(DATA.len())
                 }
-                _ => self.name(byte),
-            }
-            rest = tail;
+                (Line::Colon, _) => {
+                    self.line = Line::Data;
+                    if byte == b' ' { next } else { at }
+                }
+                (Line::Start | Line::Name(_), _) => {
+                    self.name(byte);
+                    next
+                }
+            };
         }
     }
 
@@ -133,17 +138,21 @@ impl Stream {
 
     fn data_begins(&mut self) {
         if std::mem::replace(&mut self.has_data, true) {
-            self.data(b"\n");
+            self.end_matched = usize::MAX;
+            self.document.feed(b"\n");
         }
     }
 
-    fn data(&mut self, bytes: &[u8]) {
+    /// Reads data from `at` on, and says where the line ends.
+    fn data(&mut self, chunk: &[u8], at: usize) -> usize {
+        let end = self.document.feed_line(chunk, at);
         if self.end_matched <= END.len() {
+            let bytes = chunk.get(at..end).unwrap_or_default();
             let left = END.get(self.end_matched..).unwrap_or_default();
             self.end_matched =
                 if left.starts_with(bytes) { self.end_matched.wrapping_add(bytes.len()) } else { usize::MAX };
         }
-        self.document.feed(bytes);
+        end
     }
 
     fn line_ends(&mut self) {
@@ -159,7 +168,16 @@ impl Stream {
             return;
         }
         if self.document.is_complete() {
-            self.reading.take(&mut self.document.reading);
+            if let Some(reading) = self.document.reading() {
+                self.reading.add(reading);
+            }
+            if let Some(model) = self.document.model()
+                && model != self.model
+            {
+                self.reading.set_model(model);
+                self.model.clear();
+                self.model.extend_from_slice(model);
+            }
         } else if self.end_matched == END.len() {
             self.done = true;
         } else {
@@ -168,4 +186,10 @@ impl Stream {
         self.end_matched = 0;
         self.document.restart();
     }
+}
+
+fn line_end(chunk: &[u8], at: usize) -> usize {
+    let rest = chunk.get(at..).unwrap_or_default();
+    let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    at.wrapping_add(end.unwrap_or(rest.len()))
 }

@@ -156,7 +156,7 @@ impl Watch {
             return self.seen_in_passing();
         }
         let (reading, broken) = match self.reader {
-            Reader::Json(document) if document.is_complete() => (document.reading, false),
+            Reader::Json(document) if document.is_complete() => (document.into_reading(), false),
             Reader::Json(_) => (Reading::default(), true),
             Reader::Events(mut stream) => {
                 stream.finish();

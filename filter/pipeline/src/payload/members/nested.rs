@@ -4,8 +4,8 @@
 //! token that the chunk's end cuts, is left to the state machine, which alone knows errors. The steps stand in
 //! the order in which they follow each other, so that one leads to the next without looking the state up.
 
-use super::number::Number;
 use super::{Cursor, Members, Role, State};
+use crate::payload::scalars::{blank, scalar};
 use crate::payload::strings;
 
 /// What may come next between two tokens.
@@ -56,7 +56,7 @@ impl Members {
         let mut open = None;
         'lane: loop {
             if matches!(next, Next::FirstKey | Next::Key) {
-                at = blank(chunk, at);
+                at = blank::<false>(chunk, at);
                 match chunk.get(at) {
                     Some(b'"') => match strings::closed(chunk, at.wrapping_add(1)) {
                         Ok(behind) => {
@@ -77,7 +77,7 @@ impl Members {
                 }
             }
             if next == Next::Colon {
-                at = blank(chunk, at);
+                at = blank::<false>(chunk, at);
                 if chunk.get(at) != Some(&b':') {
                     break 'lane;
                 }
@@ -85,7 +85,7 @@ impl Members {
                 next = Next::Value;
             }
             if matches!(next, Next::Value | Next::FirstElement) {
-                at = blank(chunk, at);
+                at = blank::<false>(chunk, at);
                 match chunk.get(at) {
                     Some(b'"') => match strings::closed(chunk, at.wrapping_add(1)) {
                         Ok(behind) => at = behind,
@@ -116,7 +116,7 @@ impl Members {
                 next = Next::AfterValue;
             }
             while next == Next::AfterValue {
-                at = blank(chunk, at);
+                at = blank::<false>(chunk, at);
                 match (chunk.get(at), self.stack.in_object()) {
                     (Some(b','), true) => next = Next::Key,
                     (Some(b','), false) => next = Next::Value,
@@ -134,39 +134,5 @@ impl Members {
         let advanced = at != cursor.at;
         cursor.at = at;
         advanced
-    }
-}
-
-/// Behind the white space that begins at `at`.
-#[inline]
-fn blank(chunk: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\n' | b'\r' | b'\t') = chunk.get(at) {
-        at = at.wrapping_add(1);
-    }
-    at
-}
-
-/// Behind the number or literal that begins at `at`, if it is one and the chunk does not end with it.
-#[inline]
-fn scalar(chunk: &[u8], at: usize, first: u8) -> Option<usize> {
-    let rest = chunk.get(at..)?;
-    match first {
-        b't' if rest.first_chunk() == Some(b"true") => Some(at.wrapping_add(4)),
-        b'f' if rest.first_chunk() == Some(b"false") => Some(at.wrapping_add(5)),
-        b'n' if rest.first_chunk() == Some(b"null") => Some(at.wrapping_add(4)),
-        _ => number(chunk, at, first),
-    }
-}
-
-#[inline]
-fn number(chunk: &[u8], at: usize, first: u8) -> Option<usize> {
-    let mut number = Number::begin(first)?;
-    let mut end = at.wrapping_add(1);
-    loop {
-        match number.next(*chunk.get(end)?) {
-            Some(longer) => number = longer,
-            None => return number.is_complete().then_some(end),
-        }
-        end = end.wrapping_add(1);
     }
 }
