@@ -1,5 +1,9 @@
 //! What is accounted for of each request that was read, once, when it has ended: tokens, times, money.
 
+mod prices;
+
+pub(crate) use prices::PriceList;
+
 use crate::env::Env;
 use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics};
@@ -119,6 +123,8 @@ pub(crate) struct Observation {
     tenant_header: Option<HeaderId>,
     unobserved: Vec<(Unobserved, MetricId)>,
     field: FieldId,
+    /// For models whose prices do not stand beside their names.
+    prices: PriceList,
 }
 
 impl Observation {
@@ -131,6 +137,7 @@ impl Observation {
         metrics: &mut Metrics,
         headers: &mut HeaderTable,
         wanted: &mut Wanted,
+        prices: PriceList,
     ) -> Result<Option<Self>, String> {
         let attribution = options.attribution.as_ref();
         let tenant_header = attribution.map(|who| headers.reads(&who.header)).transpose()?;
@@ -144,9 +151,9 @@ impl Observation {
         let names: Vec<&str> = listed.iter().map(|(name, _)| *name).collect();
         let models = listed
             .iter()
-            .map(|(name, prices)| {
+            .map(|(name, own)| {
                 let counts = options.tokens.then_some((&names[..], &tenants[..]));
-                Model::define(metrics, name, *prices, counts)
+                Model::define(metrics, name, *own, own.is_some() || prices.may_price(), counts)
             })
             .collect();
         let unobserved = Unobserved::ALL
@@ -157,7 +164,7 @@ impl Observation {
                 (*why, metrics.define(MetricKind::Counter, "ipp_usage_unobserved_total", &labels))
             })
             .collect();
-        Ok(Some(Self { models, tenants, tenant_header, unobserved, field: wanted.add("model") }))
+        Ok(Some(Self { models, tenants, tenant_header, unobserved, field: wanted.add("model"), prices }))
     }
 
     /// A request goes on.
@@ -225,7 +232,8 @@ impl Observation {
                 add(env, model.served.get(served).copied(), 1);
             }
             if let (Some(usage), Some(tokens)) = (usage, model.tokens.get(account.tenant)) {
-                tokens.count(usage, model.prices, env);
+                let listed = || finished.model.as_deref().and_then(|name| self.prices.get(name));
+                tokens.count(usage, model.prices.or_else(listed), env);
             }
         }
         // Failures have no tokens to tell of.
@@ -248,6 +256,7 @@ impl Model {
         metrics: &mut Metrics,
         name: &str,
         prices: Option<Prices>,
+        costs: bool,
         counts: Option<(&[&str], &[String])>,
     ) -> Self {
         use MetricKind::{Counter, Histogram};
@@ -283,7 +292,7 @@ impl Model {
                         prompt: counter("ipp_prompt_tokens_total"),
                         completion: counter("ipp_completion_tokens_total"),
                         cached: counter("ipp_cached_tokens_total"),
-                        cost: prices.map(|_| counter("ipp_cost_nanousd_total")),
+                        cost: costs.then(|| counter("ipp_cost_nanousd_total")),
                     }
                 })
                 .collect(),

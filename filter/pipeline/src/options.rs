@@ -2,6 +2,7 @@
 
 mod responses;
 
+pub(crate) use responses::HIGHEST_PRICE;
 pub use responses::{Attribution, MAX_LABELS, PricedModel, Prices, Responses};
 
 use crate::attachment::{DEFAULT_GATE_TIMEOUT, GATE_TIMEOUTS, OnStall, Role};

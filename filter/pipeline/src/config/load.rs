@@ -8,7 +8,7 @@ use super::view::{Invalid, Object, View};
 use crate::attachment::Role;
 use crate::head::HeaderTable;
 use crate::metrics::{Metrics, is_label_value};
-use crate::observation::Observation;
+use crate::observation::{Observation, PriceList};
 use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Parts, Pipeline};
@@ -165,6 +165,7 @@ fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipe
         &mut declared.metrics,
         &mut declared.request_headers,
         &mut declared.wanted,
+        PriceList::new(&declared.models, &declared.live_models),
     )
     .map_err(|why| document.invalid(format!("proxyWasm.attribution.header: {why}")))?;
     let core = CoreMetrics::define(&mut declared.metrics, &declared.rejection_codes, info);

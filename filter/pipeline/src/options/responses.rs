@@ -9,7 +9,7 @@ pub const MAX_LABELS: usize = 32;
 /// What counts for every model or tenant that is not listed.
 const OTHER: &str = "other";
 /// A price above this, in USD for a million tokens, is a mistake in the unit.
-const HIGHEST_PRICE: f64 = 1_000_000.0;
+pub(crate) const HIGHEST_PRICE: f64 = 1_000_000.0;
 
 /// What is observed of responses.
 #[derive(Clone, Debug, PartialEq)]

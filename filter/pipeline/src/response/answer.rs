@@ -1,7 +1,7 @@
 //! The way of one response: what is done with its headers, with each chunk, with its end.
 
 use super::events::{Events, Piece};
-use super::watch::{Body, Watch};
+use super::watch::{Body, Watch, is_encoded};
 use crate::env::Env;
 use crate::head::Head;
 use crate::metrics::MetricId;
@@ -129,7 +129,8 @@ impl Pipeline {
         for (name, value) in headers {
             match name {
                 b"content-type" => content_type = Some(value),
-                b"content-encoding" => encoding = Some(value),
+                // Each line of it counts: the last one may say `identity`.
+                b"content-encoding" if !is_encoded(encoding) => encoding = Some(value),
                 _ => {}
             }
             head.take(&self.response_headers, name, value);

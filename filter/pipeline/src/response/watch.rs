@@ -41,11 +41,7 @@ impl Unobserved {
 impl Body {
     /// By `content-type` and `content-encoding`.
     pub fn of(content_type: Option<&[u8]>, content_encoding: Option<&[u8]>) -> Self {
-        let mut codings = content_encoding.unwrap_or_default().split(|byte| *byte == b',');
-        if !codings.all(|coding| {
-            let coding = coding.trim_ascii();
-            coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
-        }) {
+        if is_encoded(content_encoding) {
             return Self::Unread(Unobserved::Encoded);
         }
         let media = content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default();
@@ -67,6 +63,15 @@ impl Body {
             Self::Unread(Unobserved::OtherType)
         }
     }
+}
+
+/// Whether a `content-encoding` says that the body is other bytes than what was encoded.
+pub(super) fn is_encoded(content_encoding: Option<&[u8]>) -> bool {
+    let mut codings = content_encoding.unwrap_or_default().split(|byte| *byte == b',');
+    !codings.all(|coding| {
+        let coding = coding.trim_ascii();
+        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    })
 }
 
 #[derive(Debug)]
