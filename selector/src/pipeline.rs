@@ -4,13 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::account::Observer;
+use crate::account::{Account, Observer};
 use crate::builder::SelectorBuilder;
 use crate::candidate::Candidate;
 use crate::contender::{Contender, Survivors};
 use crate::context::{Env, Query};
 use crate::plugin::{Emptied, Filter, Picker, Scorer};
-use crate::ttft_curve::ExpectedTtft;
+use crate::ttft_curve::{ExpectedTtft, Prediction};
 
 /// A scorer and how much its opinion counts.
 pub(crate) struct Weighted {
@@ -82,6 +82,29 @@ impl Selector {
     /// The time to the first token by which the first scorer that goes by it judges a candidate.
     pub fn expected_ttft(&self, candidate: &Candidate, now_ns: u64) -> Option<ExpectedTtft> {
         self.scorers.iter().find_map(|weighted| weighted.scorer.expected_ttft(candidate, now_ns))
+    }
+
+    /// Whether that scorer might have tried this candidate, in this selection of `candidates`, and did not.
+    pub fn exploration_suppressed(&self, account: &Account, candidates: &[Candidate], now_ns: u64) -> bool {
+        let Some(Ok(chosen)) = account.outcome else { return false };
+        let judged = |index: usize| {
+            let candidate = candidates.get(index)?;
+            self.scorers
+                .iter()
+                .enumerate()
+                .find_map(|(at, weighted)| Some((at, weighted.scorer.expected_ttft(candidate, now_ns)?)))
+        };
+        let Some((at, ExpectedTtft::Fresh(Prediction::Cold | Prediction::Seed(_)))) = judged(chosen) else {
+            return false;
+        };
+        let explores = self.scorers.get(at).is_some_and(|weighted| weighted.scorer.exploration_rate() > 0.0);
+        let score = account.candidates.get(chosen).and_then(|line| line.scores.get(at).copied().flatten());
+        let mut left = account.candidates.iter().enumerate().filter(|(_, line)| line.removed_by.is_none());
+        explores
+            && score.is_some_and(|score| score.raw == 0.0)
+            && left.any(|(index, _)| {
+                matches!(judged(index), Some((_, ExpectedTtft::Fresh(Prediction::Trusted(_)))))
+            })
     }
 
     /// Why nobody was left after the filter at `last`.

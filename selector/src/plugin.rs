@@ -59,6 +59,12 @@ pub trait Scorer {
         None
     }
 
+    /// With what chance [`score`](Scorer::score) tries a candidate whose time to the first token is no more than a
+    /// first guess; where somebody's is more, one that is not tried gets 0. 0 where it tries nobody.
+    fn exploration_rate(&self) -> f64 {
+        0.0
+    }
+
     /// Writes a score for each candidate that it has an opinion on. The pipeline clamps and weighs them.
     fn score(&self, query: &dyn Query, env: &mut Env<'_>, scores: &mut Scores<'_>);
 }

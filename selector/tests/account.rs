@@ -118,3 +118,54 @@ fn an_observer_is_told_each_step_in_order() {
     observe(&selector, &candidates(["a", "b"]), "b", &mut steps);
     assert_eq!(steps.0, ["2 candidates", "filter 0 left 1", "scorer 0 of 1", "Ok(\"b\")"]);
 }
+
+/// The scorer by time to the first token did not try the chosen model although it might have: that a model is well known,
+/// stale, or that nobody is known better, is something else.
+#[test]
+fn a_trial_that_was_not_made_is_told() {
+    use ipp_selector::scorers::{TtftAware, TtftAwareScorer};
+    use ipp_selector::{Point, TTFT_CURVE, TtftCurve};
+    let curve = |recent: u32, at_ns: u64| TtftCurve {
+        floor: 0.2,
+        low: Point { in_flight: 4.0, ttft: 0.35 },
+        high: Point { in_flight: 9.0, ttft: 0.55 },
+        recent,
+        min_requests: 10,
+        at_ns,
+    };
+    let model = |name: &str, curve| Candidate::new(name).with(&TTFT_CURVE, curve).with(&IN_FLIGHT, 40.0);
+    let (known, stale) = (model("known", curve(50, NOW)), model("stale", curve(50, 0)));
+    let (seed, cold) = (model("seed", curve(2, NOW)), Candidate::new("cold"));
+    const NOW: u64 = 1 << 60;
+    for (rate, first, other, want) in [
+        (1e-300, &cold, &known, true),
+        (1e-300, &seed, &known, true),
+        // It was tried.
+        (1.0, &cold, &known, false),
+        // Nobody is ever tried.
+        (0.0, &seed, &known, false),
+        (1e-300, &cold, &seed, false),
+        (1e-300, &known, &cold, false),
+        (1e-300, &stale, &known, false),
+    ] {
+        let scorer =
+            TtftAwareScorer::new(TtftAware { exploration_rate: rate, ..TtftAware::default() }).unwrap();
+        let first_one = |_: &dyn Query, _: &mut Env<'_>, _: &[Contender<'_>]| Some(0);
+        let selector = Selector::builder()
+            .scorer(1.0, Rc::new(scorer))
+            .unwrap()
+            .picker(Rc::new(first_one))
+            .unwrap()
+            .build();
+        let models = [first.clone(), other.clone()];
+        let (mut rng, mut account) = (SplitMix64::new(0), Account::default());
+        let mut env = Env { now_ns: NOW, rng: &mut rng };
+        let query = [("model", Requested::text("auto"))];
+        let chosen = selector.select_observed(&models, &Fields(&query), &mut env, &mut account).unwrap();
+        assert_eq!(chosen.index, 0);
+        let told = selector.exploration_suppressed(&account, &models, NOW);
+        assert_eq!(told, want, "{rate} {} beside {}: {account:?}", first.name(), other.name());
+    }
+    let none = Selector::builder().build();
+    assert!(!none.exploration_suppressed(&Account::default(), &[], NOW));
+}

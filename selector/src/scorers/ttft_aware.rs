@@ -93,6 +93,10 @@ impl Scorer for TtftAwareScorer {
         Some(self.known(candidate, now_ns))
     }
 
+    fn exploration_rate(&self) -> f64 {
+        self.0.exploration_rate
+    }
+
     fn score(&self, _query: &dyn Query, env: &mut Env<'_>, scores: &mut Scores<'_>) {
         let now = env.now_ns;
         let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
