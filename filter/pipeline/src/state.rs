@@ -20,11 +20,21 @@ pub struct Decision {
     pub curve: Option<TtftCurve>,
     /// What the scorer that goes by them expected.
     pub expected: Option<ExpectedTtft>,
+    /// Whether that scorer might have tried the chosen model, and did not.
+    pub exploration_suppressed: bool,
 }
 
 impl Decision {
-    pub(crate) fn new(account: Account, selector: &Selector, chosen: &Candidate, now_ns: u64) -> Self {
+    /// `candidates` are all that there were.
+    pub(crate) fn new(
+        account: Account,
+        selector: &Selector,
+        candidates: &[Candidate],
+        chosen: &Candidate,
+        now_ns: u64,
+    ) -> Self {
         Self {
+            exploration_suppressed: selector.exploration_suppressed(&account, candidates, now_ns),
             account,
             in_flight: chosen.get(&IN_FLIGHT).copied(),
             curve: chosen.get(&TTFT_CURVE).copied(),

@@ -13,7 +13,10 @@ use ipp_pipeline::config::load;
 use ipp_pipeline::plugin::{DataSource, Plugin, PluginType, Registry, Response};
 use ipp_pipeline::{Decision, stock};
 use ipp_selector::scorers::{TtftAware, TtftAwareScorer};
-use ipp_selector::{Candidate, MaxAge, Point, TTFT_CURVE, TtftCurve};
+use ipp_selector::{
+    Candidate, Env, ExpectedTtft, MODEL_GROUPS, MaxAge, Point, Prediction, Query, Scorer, Scores, TTFT_CURVE,
+    TextList, TtftCurve,
+};
 use std::collections::BTreeMap;
 use support::{INFO, TestEnv, apply, post};
 
@@ -45,11 +48,47 @@ const MEASURED: PluginType = PluginType {
             model("trusted", curve),
             model("seed", TtftCurve { recent: 9, ..curve }),
             model("old", TtftCurve { at_ns: 0, ..curve }),
-            Candidate::new("cold"),
+            Candidate::new("cold").with(&MODEL_GROUPS, TextList::from(["new"])),
+            model("known", curve).with(&MODEL_GROUPS, TextList::from(["new"])),
             Candidate::new("\u{e9}t\u{e9} \"2\""),
         ])))
     },
 };
+
+const EXPLORING: PluginType = PluginType {
+    name: "exploring",
+    build: |_, _| {
+        let settings = TtftAware { max_age: MaxAge(0), ..TtftAware::default() };
+        Ok(Plugin::new().scorer(Tails(TtftAwareScorer::new(settings).unwrap())))
+    },
+    ..EXPECTING
+};
+
+/// The scorer by time to the first token whose coin always falls on tails.
+struct Tails(TtftAwareScorer);
+
+impl Scorer for Tails {
+    fn type_name(&self) -> &'static str {
+        self.0.type_name()
+    }
+    fn attributes(&self) -> Vec<&str> {
+        self.0.attributes()
+    }
+    fn expected_ttft(&self, candidate: &Candidate, now_ns: u64) -> Option<ExpectedTtft> {
+        self.0.expected_ttft(candidate, now_ns)
+    }
+    fn exploration_rate(&self) -> f64 {
+        0.5
+    }
+    fn score(&self, _: &dyn Query, env: &mut Env<'_>, scores: &mut Scores<'_>) {
+        let now = env.now_ns;
+        let trusted = |candidate: &Candidate| {
+            matches!(self.expected_ttft(candidate, now), Some(ExpectedTtft::Fresh(Prediction::Trusted(_))))
+        };
+        let any = scores.candidates().any(trusted);
+        scores.fill(|candidate| f64::from(u8::from(trusted(candidate) || !any)));
+    }
+}
 
 const EXPECTING: PluginType = PluginType {
     name: "expecting",
@@ -79,16 +118,16 @@ const WITNESS: PluginType = PluginType {
 };
 
 fn registry() -> Registry {
-    stock().with(MEASURED).with(EXPECTING).with(WITNESS)
+    stock().with(MEASURED).with(EXPECTING).with(EXPLORING).with(WITNESS)
 }
 
 /// The response's headers after a request for that model. `scorer`, `response` and `post` are references.
 fn answered(model: &str, scorer: &str, response: &str, post_processing: &str) -> BTreeMap<String, String> {
     let config = format!(
-        "apiVersion: llm-d.ai/v1alpha1\nkind: PayloadProcessorConfig\nplugins:\n- type: measured\n- type: expecting\n\
+        "apiVersion: llm-d.ai/v1alpha1\nkind: PayloadProcessorConfig\nplugins:\n- type: measured\n- type: expecting\n- type: exploring\n- type: random-picker\n\
          - type: cost-scorer\n- type: witness\n- type: model-group-name-filter\n- type: model-selector\n\
          - type: scoring-debug-headers\ndatalayer: {{datasources: [{{pluginRef: measured}}]}}\nprofiles:\n- name: p\n  \
-         plugins:\n    request: [{{pluginRef: model-group-name-filter}}, {{pluginRef: {scorer}, weight: 1}}, {{pluginRef: model-selector}}]\n    \
+         plugins:\n    request: [{{pluginRef: model-group-name-filter}}, {{weight: 1, pluginRef: {scorer}}}, {{pluginRef: model-selector}}]\n    \
          response: [{{pluginRef: witness}}{response}]\npostProcessing: {{plugins: [{post_processing}]}}\n"
     );
     let pipeline = load(&config, &registry(), INFO).unwrap_or_else(|errors| panic!("{errors}"));
@@ -145,13 +184,34 @@ fn what_a_scorer_by_time_to_first_token_goes_by() {
     }
 }
 
+/// Chance takes one that is left, whatever its score: said is whether the scorer might have tried it.
+#[test]
+fn a_trial_that_was_not_made_is_told() {
+    const HEADER: &str = "x-ipp-scorer-explorationsuppressed";
+    // Together with a model that is well known.
+    for (asks, scorer, chosen, want) in [
+        ("auto/new", "exploring", "cold", Some("true")),
+        ("auto/new", "expecting", "cold", None),
+        ("auto/new", "cost-scorer", "cold", None),
+        // It is well known itself, or known to be out of date, or there is nobody who is known better.
+        ("auto", "exploring", "known", None),
+        ("old", "exploring", "old", None),
+        ("seed", "exploring", "seed", None),
+        ("cold", "exploring", "cold", None),
+    ] {
+        let headers = asked(asks, &format!("{scorer}}}, {{pluginRef: random-picker"));
+        assert_eq!(headers["x-ipp-scorer-model"], chosen);
+        assert_eq!(headers.get(HEADER).map(String::as_str), want, "{asks} {scorer}: {headers:?}");
+    }
+}
+
 #[test]
 fn names_are_what_a_header_can_hold() {
     let headers = asked("\u{e9}t\u{e9} \"2\"", "cost-scorer");
     assert_eq!(headers["x-ipp-scorer-model"], "\u{e9}t\u{e9} \"2\"", "as model-name-to-header writes it");
     assert_eq!(
         headers["x-ipp-scorer-candidates"],
-        r#""trusted";removed-by=model-group-name-filter, "seed";removed-by=model-group-name-filter, "old";removed-by=model-group-name-filter, "cold";removed-by=model-group-name-filter, "?t? \"2\"";total=0.500"#
+        r#""trusted";removed-by=model-group-name-filter, "seed";removed-by=model-group-name-filter, "old";removed-by=model-group-name-filter, "cold";removed-by=model-group-name-filter, "known";removed-by=model-group-name-filter, "?t? \"2\"";total=0.500"#
     );
     assert_eq!(headers["x-ipp-scorer-scores"], "cost-scorer;score=0.500;weight=1.000");
 }

@@ -197,9 +197,9 @@ impl RequestPlugin for Selection {
         let mut env = Env { now_ns: started, rng: &mut chance };
         let outcome = self.selector.select_observed(&catalogue.models, &query, &mut env, &mut observers);
         let (counts, account) = observers;
-        let decision = account
-            .zip(outcome.ok())
-            .map(|(account, chosen)| Decision::new(account, &self.selector, chosen.candidate, started));
+        let decision = account.zip(outcome.ok()).map(|(account, chosen)| {
+            Decision::new(account, &self.selector, &catalogue.models, chosen.candidate, started)
+        });
         let chosen = outcome.map(|selected| (selected.index, selected.candidate.shared_name()));
         let tokens = requested_tokens(&query) as u32;
         let malformed = query.model() == Requested::Malformed;

@@ -15,10 +15,12 @@ pub(crate) const TYPE: PluginType = PluginType {
             of the configuration with its total or the filter that removed it. Where a scorer goes by the time to the \
             first token, also `X-IPP-Scorer-State` (`cold`, `seed`, `trusted`, or `stale`), `X-IPP-Scorer-RecentN`, \
             and if they are greater than 0 the seconds `X-IPP-Scorer-Floor`, `X-IPP-Scorer-P50` and \
-            `X-IPP-Scorer-EffectiveTTFT`. Numbers have three decimals, counts none; lists have the form of RFC 9651, \
+            `X-IPP-Scorer-EffectiveTTFT`; and `X-IPP-Scorer-ExplorationSuppressed`, `true` where that scorer might have \
+            tried the chosen model, which it knows too little of, and did not. Numbers have three decimals, counts none; lists have the form of RFC 9651, \
             and at most 1024 bytes: `more;count=N` is for what did not fit. Where no model was selected it does \
             nothing. It stands under `response` or in `postProcessing`. Clients see the names of all models: for \
-            debugging.",
+            debugging. How long the first token took is not known yet when headers are sent: the access log has it \
+            (`wasm.ipp_ttft_milliseconds`).",
     parameters: &[],
     example: "type: scoring-debug-headers\n",
     build: |parameters, build| {
@@ -37,6 +39,7 @@ pub(crate) const TYPE: PluginType = PluginType {
             floor: header("Floor")?,
             median: header("P50")?,
             effective: header("EffectiveTTFT")?,
+            suppressed: header("ExplorationSuppressed")?,
         }))
     },
 };
@@ -56,6 +59,7 @@ struct ScoringDebugHeaders {
     floor: HeaderId,
     median: HeaderId,
     effective: HeaderId,
+    suppressed: HeaderId,
 }
 
 impl ResponseHeadersPlugin for ScoringDebugHeaders {
@@ -80,6 +84,7 @@ impl ResponseHeadersPlugin for ScoringDebugHeaders {
         tell(self.floor, curve.and_then(|curve| seconds(curve.floor)));
         tell(self.median, curve.and_then(|curve| seconds(curve.high.ttft)));
         tell(self.effective, expected.and_then(effective));
+        tell(self.suppressed, decision.exploration_suppressed.then(|| "true".to_owned()));
     }
 }
 
