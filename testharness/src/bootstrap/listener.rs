@@ -49,6 +49,8 @@ pub struct Listener {
     pub body_buffer: Option<u64>,
     /// Protocols that a request may upgrade to; `CONNECT` adds a route for it.
     pub upgrades: Vec<String>,
+    /// Whether interim answers of upstreams (`100 Continue`, `103 Early Hints`) are passed on.
+    pub interim: bool,
     /// How long the default route waits for a whole answer, as Envoy writes it: `60s`.
     pub timeout: String,
     /// How long a stream on the default route may be still; Envoy's default when absent.
@@ -71,6 +73,7 @@ impl Listener {
             connection_buffer: None,
             body_buffer: Some(9 << 20),
             upgrades: Vec::new(),
+            interim: false,
             timeout: TIMEOUT.to_owned(),
             idle_timeout: None,
             upstream_headers: Vec::new(),
@@ -90,6 +93,7 @@ impl Listener {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": self.name,
             "generate_request_id": false,
+            "proxy_100_continue": self.interim,
             "http_protocol_options": {"accept_http_10": true, "enable_trailers": true},
             "http2_protocol_options": {"allow_connect": true},
             "upgrade_configs": self.upgrades.iter().map(|name| json!({"upgrade_type": name})).collect::<Vec<_>>(),
