@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::support::CHAT;
 
 const HI: &str = r#"{"model":"served-lora","choices":[{"delta":{"content":"Hi"}}]}"#;
-const USAGE: &str = r#"{"model":"served-lora","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}}"#;
+const USAGE: &str = r#"{"model":"served-lora","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":1}}}"#;
 
 fn answer(path: &str, gate: &Gate) -> Answer {
     let hi = Answer::events([(Duration::from_millis(30), HI)]);
@@ -85,6 +85,7 @@ async fn every_ending_has_its_line() -> Result<()> {
         ("gen_ai.usage.input_tokens", "9"),
         ("gen_ai.usage.output_tokens", "2"),
         ("gen_ai.usage.cache_read.input_tokens", "4"),
+        ("gen_ai.usage.reasoning.output_tokens", "1"),
         ("trace", parent),
     ] {
         // Filter state may be logged as a number or as text.
