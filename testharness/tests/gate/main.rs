@@ -43,6 +43,9 @@ mod streams;
 #[path = "../response/unharmed.rs"]
 mod unharmed;
 
+/// Of two filters none can hold a response.
+const HOLDS_RESPONSES: bool = false;
+
 /// Twice, in one VM, without the flag: as Istio attaches two WasmPlugins.
 fn attach(filter: ipp_testharness::bootstrap::Filter) -> Vec<ipp_testharness::bootstrap::Filter> {
     filter.pair()

@@ -5,6 +5,7 @@
 mod support;
 
 mod access_log;
+mod dialects;
 mod endings;
 mod first_byte;
 mod held;
@@ -13,6 +14,9 @@ mod observed;
 mod prometheus;
 mod streams;
 mod unharmed;
+
+/// One filter can hold a response until it is complete.
+const HOLDS_RESPONSES: bool = true;
 
 /// The filter as it is: one that does all of the work.
 fn attach(filter: ipp_testharness::bootstrap::Filter) -> Vec<ipp_testharness::bootstrap::Filter> {
