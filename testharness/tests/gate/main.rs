@@ -7,6 +7,7 @@ mod support;
 
 mod between;
 mod fuzz;
+mod held;
 mod late;
 mod missing;
 mod pairs;
