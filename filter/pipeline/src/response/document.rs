@@ -9,6 +9,7 @@ use super::paths::Node;
 use super::reading::{Count, MAX_MODEL_BYTES, Reading};
 use crate::payload::members::number::Number;
 use crate::payload::{strings, text};
+use memchr::memchr2;
 
 /// How deep arrays and objects may nest: as serde_json has it.
 pub(super) const MAX_DEPTH: usize = 127;
@@ -189,7 +190,7 @@ impl Document {
                 }
                 State::Failed => {
                     let rest = chunk.get(at..).unwrap_or_default();
-                    let end = rest.iter().position(|byte| LINE && matches!(byte, b'\n' | b'\r'));
+                    let end = if LINE { memchr2(b'\n', b'\r', rest) } else { None };
                     return at.wrapping_add(end.unwrap_or(rest.len()));
                 }
                 _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {}

@@ -6,6 +6,7 @@
 
 use super::document::Document;
 use super::reading::Reading;
+use memchr::memchr2;
 
 /// Where in a line the reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +191,5 @@ impl Stream {
 
 fn line_end(chunk: &[u8], at: usize) -> usize {
     let rest = chunk.get(at..).unwrap_or_default();
-    let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-    at.wrapping_add(end.unwrap_or(rest.len()))
+    at.wrapping_add(memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()))
 }
