@@ -222,8 +222,7 @@ mod tests {
     #[test]
     fn other_scales() {
         let of = |scale, prices: &[f64]| {
-            let models: Vec<_> =
-                prices.iter().flat_map(|price| models([(*price, 0.0)])).collect();
+            let models: Vec<_> = prices.iter().flat_map(|price| models([(*price, 0.0)])).collect();
             scored(CostScorer::new(Price::Input, scale).unwrap(), &models)
         };
         for (scale, prices, want) in [

@@ -7,6 +7,7 @@
 mod kept;
 mod nested;
 pub(crate) mod number;
+mod path;
 mod seen;
 mod stack;
 mod structure;
@@ -17,6 +18,8 @@ use super::{BodyError, DuplicateKeys, FieldId, MAX_MEMBERS, MAX_VALUE_BYTES, Val
 use super::{strings, text};
 use kept::Kept;
 use number::Number;
+pub use path::Inside;
+use path::Path;
 use seen::Seen;
 use stack::Stack;
 use std::borrow::Cow;
@@ -47,6 +50,10 @@ enum Role {
     TopKey,
     /// A key further down.
     Key,
+    /// A key on the way to what is looked for further down: its text is kept.
+    PathKey,
+    /// What is looked for there: its text is kept.
+    Type,
     /// A wanted top-level value: its text is kept.
     Wanted(FieldId),
     /// Any other value.
@@ -94,6 +101,7 @@ pub struct Members {
     value_start: usize,
     /// The field whose object or array is being kept.
     whole: Option<FieldId>,
+    path: Path,
     kept: Kept,
     fields: Vec<Captured>,
     failed: Option<BodyError>,
@@ -113,6 +121,7 @@ impl Members {
             next: None,
             value_start: 0,
             whole: None,
+            path: Path::default(),
             kept: Kept::default(),
             fields: vec![Captured::default(); wanted.names.len()],
             failed: None,
@@ -138,6 +147,11 @@ impl Members {
     pub fn whole(&self, field: FieldId) -> Option<&[u8]> {
         let captured = self.fields.get(field.0).filter(|captured| !captured.too_long)?;
         (!captured.whole.is_empty()).then_some(captured.whole.as_slice())
+    }
+
+    /// The `type` that was found inside of a wanted field, if [`Wanted::add_inside`] asked for it.
+    pub fn told(&self, field: FieldId) -> Option<&str> {
+        self.fields.get(field.0)?.told.as_deref()
     }
 
     /// The byte ranges in the body where the field's value stands: more than one only for allowed duplicates.
@@ -217,7 +231,7 @@ impl Members {
                     _ => return Err(self.unexpected(&cursor, 0, "true, false or null")),
                 },
                 _ => {
-                    if self.stack.depth() > 1 && self.nested(&mut cursor) {
+                    if self.stack.depth() > self.path.on() && self.nested(&mut cursor) {
                         continue;
                     }
                     cursor.skip(1);
@@ -268,6 +282,18 @@ impl Members {
                     Role::TopKey => {
                         self.state = State::Colon;
                         self.key_ends(wanted, cursor.chunk, end)
+                    }
+                    Role::PathKey => {
+                        self.state = State::Colon;
+                        self.path.key(self.kept.value(self.base, cursor.chunk, end));
+                        Ok(())
+                    }
+                    Role::Type => {
+                        let told = self.path.tells(self.kept.value(self.base, cursor.chunk, end));
+                        if let Some(captured) = self.next.and_then(|field| self.fields.get_mut(field.0)) {
+                            captured.told = told.or(captured.told.take());
+                        }
+                        self.value_ends(cursor)
                     }
                     Role::Wanted(field) => {
                         let offset = self.base.wrapping_add(end);
@@ -373,7 +399,7 @@ impl Members {
         let in_token = matches!(self.state, State::String | State::Escape | State::Hex(_) | State::Number(_));
         match self.role {
             Role::TopKey if in_token => self.kept.key_goes_on(self.base, chunk),
-            Role::Wanted(_) if in_token => {
+            Role::Wanted(_) | Role::PathKey | Role::Type if in_token => {
                 self.kept.value_goes_on(self.base, chunk);
                 Ok(())
             }

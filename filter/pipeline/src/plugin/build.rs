@@ -5,7 +5,7 @@ use super::extract::{Extraction, SessionRules};
 use crate::config::{Invalid, Object, View};
 use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
-use crate::payload::{FieldId, Wanted};
+use crate::payload::{FieldId, Inside, Wanted};
 use crate::source::{Format, Live, Polled, Source};
 use ipp_selector::Candidate;
 use ipp_selector::records::SessionTable;
@@ -62,6 +62,17 @@ impl Build<'_> {
     /// As [`Self::field`]; an object or array can be read as it is written.
     pub fn whole_field(&mut self, name: &str) -> FieldId {
         self.wanted.add_whole(name)
+    }
+
+    /// As [`Self::field`], where only the kind and the size of the value matter: a text is not kept.
+    pub fn place_of_field(&mut self, name: &str) -> FieldId {
+        self.wanted.add_place(name)
+    }
+
+    /// As [`Self::place_of_field`]; a `type` inside of the field is looked for while the body is scanned, which makes that slower
+    /// in this field. [`Request::field_type`](super::Request::field_type) gives it.
+    pub fn inside_field(&mut self, name: &str, inside: Inside) -> FieldId {
+        self.wanted.add_inside(name, inside)
     }
 
     /// Declares a top-level field of a response's body that is read. Only full-body plugins get to see it.
