@@ -9,7 +9,7 @@ mod request;
 mod response;
 
 pub use body::FullResponse;
-pub use build::{Build, Params};
+pub use build::{Build, Params, Selecting};
 pub use collect::{Collected, Collector, Scrape};
 pub(crate) use events::Fate;
 pub use events::StreamEvent;

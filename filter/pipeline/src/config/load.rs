@@ -12,7 +12,7 @@ use crate::observation::Observation;
 use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Parts, Pipeline};
-use crate::plugin::{Build, Collected, Extraction, Plugin, Registry, SessionRules};
+use crate::plugin::{Build, Collected, Extraction, Plugin, Registry, Selecting, SessionRules};
 use crate::source::{Live, Polled};
 use ipp_selector::Candidate;
 
@@ -80,6 +80,8 @@ pub(super) struct Declared {
     pub(super) responding: Vec<String>,
     /// Of the profile that is put together.
     pub(super) explains: bool,
+    /// Of the profile that is put together.
+    pub(super) selecting: Selecting,
 }
 
 impl Declared {
@@ -101,6 +103,7 @@ impl Declared {
             sessions: &mut self.sessions,
             responding: &self.responding,
             explains: self.explains,
+            selecting: &self.selecting,
         }
     }
 }

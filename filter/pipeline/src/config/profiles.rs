@@ -5,7 +5,7 @@ use super::nearest::hint;
 use super::view::{Invalid, Object, View};
 use crate::metrics::MetricKind;
 use crate::pipeline::{FullBody, Installed, Parts, Profile, ResponseChain};
-use crate::plugin::{Collected, Plugin, ProfilePicker, RequestPlugin};
+use crate::plugin::{Collected, Plugin, ProfilePicker, RequestPlugin, Selecting};
 use crate::plugins::SingleProfilePicker;
 use ipp_selector::{BuildError, Candidate, Selector, SelectorBuilder};
 use std::rc::Rc;
@@ -233,9 +233,9 @@ impl<'a> Resolver<'a> {
         if !complete {
             return chain;
         }
-        match model_selector
-            .request_plugin(selector.build(), &mut self.declared.build(&reference.instance.name))
-        {
+        let selector = selector.build();
+        self.declared.selecting = instances(&selecting, selector.picker());
+        match model_selector.request_plugin(selector, &mut self.declared.build(&reference.instance.name)) {
             Ok(plugin) => chain.insert(position, self.install(reference.instance, "request", &plugin)),
             Err(message) => drop(reference.view.invalid(message)),
         }
@@ -351,6 +351,21 @@ impl<'a> Resolver<'a> {
             }
         }
     }
+}
+
+/// The instances behind a selector, which has `picker` where none of them is one.
+fn instances(references: &[&Reference<'_, '_>], picker: &str) -> Selecting {
+    let mut selecting = Selecting { picker: (picker.to_owned(), picker.to_owned()), ..Selecting::default() };
+    for Reference { instance: Instance { name, kind, plugin }, .. } in references {
+        let Some(plugin) = plugin else { continue };
+        let one = || (kind.clone(), name.clone());
+        selecting.filters.extend(plugin.filter.is_some().then(one));
+        selecting.scorers.extend(plugin.scorer.is_some().then(one));
+        if plugin.picker.is_some() {
+            selecting.picker = one();
+        }
+    }
+    selecting
 }
 
 /// Adds a plugin in each selection role that it has; what cannot be added is reported.

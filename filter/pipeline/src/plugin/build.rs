@@ -31,6 +31,17 @@ impl<'a> Params<'a> {
     }
 }
 
+/// The types and names of the instances that select a model in a profile, in the order in which they run.
+#[derive(Clone, Debug, Default)]
+pub struct Selecting {
+    /// Of the filters.
+    pub filters: Vec<(String, String)>,
+    /// Of the scorers.
+    pub scorers: Vec<(String, String)>,
+    /// Of the picker.
+    pub picker: (String, String),
+}
+
 /// Collects what the plugins of a configuration declare; the union decides how much of a request is read.
 pub struct Build<'a> {
     pub(crate) wanted: &'a mut Wanted,
@@ -51,6 +62,8 @@ pub struct Build<'a> {
     pub(crate) responding: &'a [String],
     /// Whether the profile that is put together is to leave the account of its model selection.
     pub(crate) explains: bool,
+    /// What selects a model in the profile that is put together.
+    pub(crate) selecting: &'a Selecting,
 }
 
 impl Build<'_> {
@@ -168,6 +181,12 @@ impl Build<'_> {
     /// [`Decision`](crate::Decision): for [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
     pub fn explains_selection(&self) -> bool {
         self.explains
+    }
+
+    /// The instances behind the selector's filters, scorers and picker: for
+    /// [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
+    pub fn selecting(&self) -> &Selecting {
+        self.selecting
     }
 
     /// Declares a counter. Label values have to come from the configuration.
