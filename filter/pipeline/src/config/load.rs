@@ -13,8 +13,9 @@ use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Parts, Pipeline};
 use crate::plugin::{Build, Collected, Extraction, Plugin, Registry, Selecting, SessionRules};
-use crate::source::{Live, Polled};
+use crate::source::{Collecting, Live, Polled};
 use ipp_selector::Candidate;
+use std::rc::Rc;
 
 /// What an empty configuration means, as in the Go service.
 pub const DEFAULT_CONFIG: &str = "\
@@ -71,10 +72,11 @@ pub(super) struct Declared {
     pub(super) response_headers: HeaderTable,
     pub(super) metrics: Metrics,
     pub(super) rejection_codes: Vec<&'static str>,
-    pub(super) sources: Vec<Polled>,
+    pub(super) sources: Vec<Rc<Polled>>,
     pub(super) models: Vec<Candidate>,
     pub(super) live_models: Vec<Live<Vec<Candidate>>>,
     pub(super) collected: Vec<Collected>,
+    pub(super) collecting: Vec<Collecting>,
     pub(super) extraction: Extraction,
     pub(super) sessions: Vec<SessionRules>,
     pub(super) responding: Vec<String>,
@@ -99,6 +101,7 @@ impl Declared {
             models: &self.models,
             live_models: &self.live_models,
             collected: &self.collected,
+            collecting: &self.collecting,
             extraction: &self.extraction,
             sessions: &mut self.sessions,
             responding: &self.responding,
@@ -182,6 +185,7 @@ fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipe
         observation,
         parts,
         sources: declared.sources,
+        collecting: declared.collecting,
     })
 }
 

@@ -5,8 +5,9 @@ use super::nearest::hint;
 use super::view::{Invalid, Object, View};
 use crate::metrics::MetricKind;
 use crate::pipeline::{FullBody, Installed, Parts, Profile, ResponseChain};
-use crate::plugin::{Collected, Plugin, ProfilePicker, RequestPlugin, Selecting};
+use crate::plugin::{Collector, Plugin, ProfilePicker, RequestPlugin, Selecting};
 use crate::plugins::SingleProfilePicker;
+use crate::source::{Collecting, scrape};
 use ipp_selector::{BuildError, Candidate, Selector, SelectorBuilder};
 use std::rc::Rc;
 
@@ -317,11 +318,7 @@ impl<'a> Resolver<'a> {
                         self.declared.live_models.extend(source.live());
                     }
                     Some(Plugin { collector: Some(collector), .. }) if list == "collectors" => {
-                        let models = self.declared.models.clone();
-                        match collector.collect(&models, &mut self.declared.build(&reference.instance.name)) {
-                            Ok(collected) => self.add_collected(&reference, collected),
-                            Err(message) => drop(reference.view.invalid(message)),
-                        }
+                        self.collect(&reference, collector);
                     }
                     Some(_) => drop(reference.misplaced(role)),
                 }
@@ -329,14 +326,30 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn add_collected(&mut self, reference: &Reference<'_, '_>, collected: Vec<Collected>) {
-        for one in collected {
-            if self.declared.collected.iter().any(|known| known.model == one.model) {
+    /// The sources of a collector: of the models of the configuration here, of the others when they come.
+    fn collect(&mut self, reference: &Reference<'_, '_>, collector: &Rc<dyn Collector>) {
+        let instance = &reference.instance.name;
+        let Declared { models, live_models, metrics, collected, collecting, sources, .. } =
+            &mut *self.declared;
+        let mut define = |kind, name: &str, labels: &[(&str, &str)]| metrics.define(kind, name, labels);
+        let before = sources.len();
+        for model in models.iter() {
+            let Some((polled, one)) = scrape(instance, collector, model, &mut define) else { continue };
+            if collected.iter().any(|known| known.model == one.model) {
                 reference
                     .view
                     .invalid(format!("another collector scrapes the model {:?} already", one.model));
             }
-            self.declared.collected.push(one);
+            sources.push(Rc::new(polled));
+            collected.push(one);
+        }
+        if !live_models.is_empty() {
+            if !collecting.is_empty() {
+                reference.view.invalid("another collector scrapes the models of the sources already");
+            }
+            collecting.push(Collecting::new(instance, collector, models, live_models));
+        } else if sources.len() == before {
+            reference.view.invalid("no model of the data sources has a `metricsURL` that could be scraped");
         }
     }
 

@@ -6,9 +6,10 @@ use crate::config::{Invalid, Object, View};
 use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
 use crate::payload::{FieldId, Inside, Wanted};
-use crate::source::{Format, Live, Polled, Source};
+use crate::source::{Brought, Collecting, Format, Live, Polled, Source};
 use ipp_selector::Candidate;
 use ipp_selector::records::SessionTable;
+use std::rc::Rc;
 
 /// The parameters of an instance; its keys are those that its type declares.
 pub type Params<'a> = Object<'a>;
@@ -50,12 +51,13 @@ pub struct Build<'a> {
     pub(crate) response_headers: &'a mut HeaderTable,
     pub(crate) metrics: &'a mut Metrics,
     pub(crate) rejection_codes: &'a mut Vec<&'static str>,
-    pub(crate) sources: &'a mut Vec<Polled>,
+    pub(crate) sources: &'a mut Vec<Rc<Polled>>,
     /// The name of the instance that is built.
     pub(crate) instance: &'a str,
     pub(crate) models: &'a [Candidate],
     pub(crate) live_models: &'a [Live<Vec<Candidate>>],
     pub(crate) collected: &'a [Collected],
+    pub(crate) collecting: &'a [Collecting],
     pub(crate) extraction: &'a Extraction,
     pub(crate) sessions: &'a mut Vec<SessionRules>,
     /// The instances in the `response` list of the profile that is put together.
@@ -147,6 +149,11 @@ impl Build<'_> {
     /// What collectors scrape of the models. Known when [`models`](Build::models) are.
     pub fn collected(&self) -> &[Collected] {
         self.collected
+    }
+
+    /// What collectors scrape of the models that sources bring. Known when [`models`](Build::models) are.
+    pub(crate) fn brought(&self) -> Vec<Brought> {
+        self.collecting.iter().map(Collecting::brought).collect()
     }
 
     /// How figures are made of the ends of requests. Known when [`models`](Build::models) are.
@@ -248,7 +255,7 @@ impl Build<'_> {
     }
 
     /// The same for a source that is put together of something else.
-    pub(crate) fn source_of<F: Format + 'static>(
+    fn source_of<F: Format + 'static>(
         &mut self,
         source: Source,
         part: Option<&str>,
@@ -264,8 +271,9 @@ impl Build<'_> {
         if self.sources.iter().any(|known| known.name() == name) {
             return Err(format!("there is a source of the name {name:?} already"));
         }
-        let (polled, live) = Polled::new(name, source, format, self.metrics);
-        self.sources.push(polled);
+        let mut define = |kind, name: &str, labels: &[(&str, &str)]| self.metrics.define(kind, name, labels);
+        let (polled, live) = Polled::new(name, source, format, &mut define);
+        self.sources.push(Rc::new(polled));
         Ok(live)
     }
 }

@@ -18,7 +18,7 @@ use crate::plugin::{
     Build, Collected, Fields, ModelSelector, Parameter, Plugin, PluginType, Request, RequestPlugin,
 };
 use crate::reject::Rejection;
-use crate::source::Live;
+use crate::source::{Brought, Live};
 use crate::state::{Decision, SelectedModel};
 use catalogue::{Catalogue, Late, Reads};
 use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
@@ -102,6 +102,8 @@ struct Selection {
     own: Vec<Candidate>,
     sources: Vec<Live<Vec<Candidate>>>,
     collected: Vec<Collected>,
+    /// What is scraped of the models that sources bring.
+    brought: Vec<Brought>,
     current: RefCell<Current>,
     model: FieldId,
     fields: Vec<(String, FieldId)>,
@@ -157,6 +159,7 @@ impl Selection {
             current: RefCell::new(Current { catalogue, documents: vec![None; sources.len()] }),
             sources,
             collected,
+            brought: build.brought(),
             sessions: sessions?,
             model: build.field("model"),
             fields: names.into_iter().map(|name| (name.clone(), build.field(&name))).collect(),
@@ -185,7 +188,11 @@ impl Selection {
                 models.push(model.clone());
             }
         }
-        let catalogue = Catalogue::new(models, &self.reads, &self.collected, &mut Late(world));
+        let mut collected = self.collected.clone();
+        for brought in &self.brought {
+            collected.extend(brought.borrow().iter().cloned());
+        }
+        let catalogue = Catalogue::new(models, &self.reads, &collected, &mut Late(world));
         *current = Current { catalogue: catalogue.map_err(Rejection::internal)?, documents };
         Ok(())
     }
