@@ -341,7 +341,7 @@ fn what_a_configuration_may_not_say() {
             "- {type: session-affinity, parameters: {maxSessions: 2000000}}",
             "    - {pluginRef: session-affinity, weight: 1}",
             "",
-            "a number up to 1000000",
+            "a whole number up to 1000000",
         ),
         (
             "- {type: ttft-percentile-extractor, parameters: {lowPercentile: 60}}",

@@ -395,6 +395,19 @@ fn what_is_refused_when_it_is_loaded() {
         let wrong = fine.replacen(from, to, 1);
         assert!(error(&wrong).contains(want), "{to}: {}", error(&wrong));
     }
+    // vectors.md, by_field_filter and pickers: any parameters, and none is looked at.
+    for kind in [
+        "single-profile-picker",
+        "model-group-name-filter, name: x",
+        "model-name-filter",
+        "random-picker",
+        "weighted-random-picker",
+    ] {
+        for parameters in ["{fieldName: other, a: [1]}", "text", "[]", "null", "{}"] {
+            let config = config(&format!("- {{type: {kind}, parameters: {parameters}}}\n"), "");
+            load(&config, &stock(), INFO).unwrap_or_else(|errors| panic!("{kind} {parameters}: {errors}"));
+        }
+    }
     for (plugin, want) in [
         (
             "{type: max-score-picker, parameters: {tieBand: -1}}",
@@ -426,7 +439,22 @@ fn what_is_refused_when_it_is_loaded() {
             "must be a finite number greater than 0",
         ),
         ("{type: by-field-filter, parameters: {}}", "\"fieldName\" is missing here"),
-        ("{type: model-group-name-filter, name: x, parameters: {a: 1}}", "unknown field \"a\""),
+        ("{type: model-selector, name: x, parameters: {a: 1}}", "unknown field \"a\""),
+        ("{type: cool-down-filter, parameters: {a: 1}}", "unknown field \"a\", expected nothing here"),
+        ("{type: inflight-requests-scorer, parameters: {maxSessions: 1}}", "unknown field \"maxSessions\""),
+        ("{type: model-selector, name: x, parameters: {pluginDurations: 1}}", "expected true or false"),
+        ("{type: cost-scorer, parameters: {normalisation: minmax}}", "did you mean \"min-max\""),
+        ("{type: cost-scorer, parameters: {price: both}}", "expected input or output or blended"),
+        ("{type: cost-scorer, parameters: {inputWeight: 3}}", "only `price: blended` has weights"),
+        (
+            "{type: cost-scorer, parameters: {price: output, outputWeight: 3}}",
+            "only `price: blended` has weights",
+        ),
+        (
+            "{type: cost-scorer, parameters: {price: blended, inputWeight: 0, outputWeight: 0}}",
+            "must be greater than 0, or `outputWeight` has to be",
+        ),
+        ("{type: cost-scorer, parameters: {price: blended, outputWeight: -1}}", "must be a finite number"),
     ] {
         let wrong = config(&format!("- {plugin}\n"), "");
         assert!(error(&wrong).contains(want), "{plugin}: {}", error(&wrong));

@@ -42,6 +42,16 @@ const KIND: &str = "PayloadProcessorConfig";
 const UPSTREAM_TYPES: &[&str] =
     &["auto-group-model-name-filter", "median-ttft-scorer", "running-requests-scorer"];
 
+/// Types without parameters to which the Go service's loader may give any, and which look at none. So that its documents
+/// load here, they are ignored as there; a type that has some refuses those that it does not know.
+const PARAMETERS_IGNORED: &[&str] = &[
+    "single-profile-picker",
+    "model-group-name-filter",
+    "model-name-filter",
+    "random-picker",
+    "weighted-random-picker",
+];
+
 /// Envoy hands over a configuration of another type than a string as it is encoded.
 const STRING_VALUE: &str = "; it has control characters: the filter's `configuration` has to be a \
                             google.protobuf.StringValue, not a Struct";
@@ -245,14 +255,19 @@ fn plugin(
         Some(plugin_type) => {
             let known: Vec<&str> = plugin_type.parameters.iter().map(|parameter| parameter.name).collect();
             let parameters = match entry.get("parameters") {
-                Some(parameters) => parameters.object(&known),
-                None => Ok(Object::empty(view)),
+                Some(parameters) if !ignores_parameters(kind_name) => parameters.object(&known),
+                _ => Ok(Object::empty(view)),
             };
             parameters.and_then(|parameters| (plugin_type.build)(&parameters, &mut declared.build(name)))
         }
         None => Err(unknown_type(&kind, kind_name, registry)),
     };
     Ok(Instance { name: name.to_owned(), kind: kind_name.to_owned(), plugin: plugin.ok() })
+}
+
+/// Whether the parameters of that type are not looked at.
+pub fn ignores_parameters(kind: &str) -> bool {
+    PARAMETERS_IGNORED.contains(&kind)
 }
 
 fn unknown_type(view: &View<'_>, name: &str, registry: &Registry) -> Invalid {
