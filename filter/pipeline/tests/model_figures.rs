@@ -305,6 +305,11 @@ fn sessions_are_bounded() {
     let (buckets, bytes) =
         (process.env.records.len(), process.env.records.values().map(|(bytes, _)| bytes.len()));
     assert!(buckets <= 7 && bytes.sum::<usize>() <= 100 * 24 + 7 * 3, "{buckets}");
+    // All but those that are there made room for others.
+    let there: usize = process.env.records.values().map(|(bytes, _)| (bytes.len() - 3) / 24).sum();
+    let evicted =
+        process.metric("plugin_name=.=session-affinity;.;ipp_session_affinity_cache_evictions_total");
+    assert_eq!(usize::try_from(evicted).unwrap() + there, 2_000);
     // What is no identifier is no session.
     let before = process.env.records.clone();
     let long = "x".repeat(257);
