@@ -39,8 +39,6 @@ pub(crate) struct Poller {
     sources: Vec<Known>,
     /// By the number of their call.
     flights: Vec<(u32, Flight)>,
-    /// Where the search for a source that is due begins, so that all get their turn.
-    next: usize,
     ticks: u32,
 }
 
@@ -66,6 +64,13 @@ impl Known {
             confirmed_ns: 0,
             due_ns: 0,
         }
+    }
+
+    /// Whether it is worth a look at the state. A time further off than any that is ever set was set before the clock was
+    /// put back.
+    fn may_be_due(&self, now_ns: u64) -> bool {
+        let longest = latest(self.polled.source().interval);
+        self.due_ns <= now_ns || self.due_ns >= later(now_ns, longest)
     }
 }
 
@@ -95,7 +100,6 @@ impl Poller {
             chance: SplitMix64::new(owner),
             sources: polled.iter().map(Known::new).collect(),
             flights: Vec::new(),
-            next: 0,
             ticks: 0,
         };
         poller.follow_all();
@@ -132,14 +136,18 @@ impl Poller {
         }
     }
 
-    /// Begins fetches, as many as may run at once.
+    /// Begins fetches, as many as may run at once. What has been due for the longest comes first, so that all get their
+    /// turn, also where there are more than can be fetched in an interval.
     fn fetch_due(&mut self) {
-        let count = self.sources.len();
-        let first = self.next;
-        for offset in 0..count {
-            let index = first.saturating_add(offset).checked_rem(count).unwrap_or(0);
+        let now = host::now_ns();
+        let sources = self.sources.iter().enumerate();
+        let mut due: Vec<(u64, usize)> = sources
+            .filter(|(_, known)| known.may_be_due(now))
+            .map(|(index, known)| (known.due_ns, index))
+            .collect();
+        due.sort_unstable();
+        for (_, index) in due {
             if self.has_room(index) {
-                self.next = index.saturating_add(1);
                 self.fetch(index);
             }
         }
@@ -159,9 +167,6 @@ impl Poller {
         let polled = Rc::clone(&known.polled);
         let now = host::now_ns();
         let longest = latest(polled.source().interval);
-        if known.due_ns > now && known.due_ns < later(now, longest) {
-            return;
-        }
         let (mut state, number) = load(&known.state_key);
         let patience = polled.source().timeout.saturating_add(GRACE);
         if !state.is_due(now, longest, patience) {
