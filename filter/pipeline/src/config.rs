@@ -1,5 +1,6 @@
 //! Configuration: a PayloadProcessorConfig in, an immutable [`Pipeline`](crate::Pipeline) or all its errors out.
 
+mod data_layer;
 mod document;
 mod duration;
 mod error;

@@ -4,6 +4,7 @@
 //! the text of the token being read if it is a wanted one. Depth, members and key length are bounded, so a
 //! hostile body cannot make it keep more than that.
 
+mod keeping;
 mod kept;
 mod nested;
 pub(crate) mod number;
@@ -14,7 +15,7 @@ mod structure;
 mod utf8;
 
 use super::value::Captured;
-use super::{BodyError, DuplicateKeys, FieldId, MAX_MEMBERS, MAX_VALUE_BYTES, Value, Wanted};
+use super::{BodyError, DuplicateKeys, FieldId, MAX_MEMBERS, Value, Wanted};
 use super::{strings, text};
 use kept::Kept;
 use number::Number;
@@ -362,49 +363,6 @@ impl Members {
         }
         self.next = wanted.find(key.as_bytes());
         Ok(())
-    }
-
-    /// A wanted scalar is complete: `chunk[..end]` holds its last bytes.
-    fn keep(
-        &mut self,
-        field: FieldId,
-        chunk: &[u8],
-        end: usize,
-        read: impl FnOnce(&[u8]) -> Result<String, BodyError>,
-    ) -> Result<(), BodyError> {
-        let text = self.kept.value(self.base, chunk, end).map(read).transpose()?;
-        if let Some(captured) = self.fields.get_mut(field.0) {
-            let text = text.filter(|text| text.len() <= MAX_VALUE_BYTES);
-            captured.too_long = text.is_none();
-            captured.text = text.unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    /// Keeps what `chunk[..end]` holds of the object or array that is kept.
-    fn keep_whole(&mut self, field: FieldId, chunk: &[u8], end: usize) {
-        let piece = chunk.get(self.value_start.saturating_sub(self.base)..end).unwrap_or_default();
-        if let Some(captured) = self.fields.get_mut(field.0) {
-            captured.too_long |= captured.whole.len().saturating_add(piece.len()) > MAX_VALUE_BYTES;
-            if captured.too_long {
-                captured.whole = Vec::new();
-            } else {
-                captured.whole.extend_from_slice(piece);
-            }
-        }
-    }
-
-    /// The chunk ends inside a token whose text is needed: its bytes are kept.
-    fn keep_tail(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
-        let in_token = matches!(self.state, State::String | State::Escape | State::Hex(_) | State::Number(_));
-        match self.role {
-            Role::TopKey if in_token => self.kept.key_goes_on(self.base, chunk),
-            Role::Wanted(_) | Role::PathKey | Role::Type if in_token => {
-                self.kept.value_goes_on(self.base, chunk);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
     }
 
     #[inline]
