@@ -13,7 +13,7 @@ mod ttft_aware;
 
 pub use attribute::{AttributeScale, AttributeScorer};
 pub use average_latency::{AverageLatencyScorer, Decay};
-pub use cost::CostScorer;
+pub use cost::{CostScale, CostScorer, Price};
 pub use costguard::{CostGuard, CostGuardScorer};
 pub use error_rate::ErrorRateScorer;
 pub use expected_wait::{ExpectedWaitScorer, TOKEN_LIMITS, requested_tokens};

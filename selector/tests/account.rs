@@ -41,7 +41,7 @@ fn it_tells_everything() {
     let odd = |_: &dyn Query, _: &mut Env<'_>, scores: &mut Scores<'_>| scores.set(1, -7.0);
     let selector = Selector::builder()
         .filter(Rc::new(ModelGroupNameFilter))
-        .scorer(2.0, Rc::new(CostScorer))
+        .scorer(2.0, Rc::new(CostScorer::default()))
         .and_then(|builder| builder.scorer(1.0, Rc::new(odd)))
         .and_then(|builder| builder.scorer(4.0, Rc::new(InflightRequestsScorer::default())))
         .unwrap()
@@ -111,7 +111,7 @@ fn an_observer_is_told_each_step_in_order() {
     }
     let selector = Selector::builder()
         .filter(Rc::new(ModelNameFilter))
-        .scorer(1.0, Rc::new(CostScorer))
+        .scorer(1.0, Rc::new(CostScorer::default()))
         .unwrap()
         .build();
     let mut steps = Steps::default();

@@ -16,7 +16,7 @@ fn builder() -> SelectorBuilder {
 
 #[test]
 fn a_scorer_has_a_weight() {
-    let selector = builder().scorer(2.0, Rc::new(CostScorer)).unwrap().build();
+    let selector = builder().scorer(2.0, Rc::new(CostScorer::default())).unwrap().build();
     assert_eq!(selector.scorers().collect::<Vec<_>>(), [("cost-scorer", 2.0)]);
 }
 
@@ -47,7 +47,7 @@ fn a_plugin_may_have_two_roles() {
 fn a_filter_a_weighted_scorer_and_a_picker() {
     let selector = builder()
         .filter(Rc::new(ModelNameFilter))
-        .scorer(2.5, Rc::new(CostScorer))
+        .scorer(2.5, Rc::new(CostScorer::default()))
         .and_then(|builder| builder.picker(Rc::new(MaxScorePicker::default())))
         .unwrap()
         .build();
@@ -79,10 +79,10 @@ fn a_second_picker_is_refused() {
 #[test]
 fn any_finite_weight_goes() {
     for weight in [0.0, -1.0, 1e9, f64::MAX] {
-        assert!(builder().scorer(weight, Rc::new(CostScorer)).is_ok(), "{weight}");
+        assert!(builder().scorer(weight, Rc::new(CostScorer::default())).is_ok(), "{weight}");
     }
     for weight in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let refused = builder().scorer(weight, Rc::new(CostScorer)).err().unwrap();
+        let refused = builder().scorer(weight, Rc::new(CostScorer::default())).err().unwrap();
         assert_eq!(refused.to_string(), "cost-scorer: weight must be a finite number");
     }
 }
@@ -93,7 +93,7 @@ fn the_fields_that_plugins_read_are_known_beforehand() {
         .filter(Rc::new(ModelGroupNameFilter))
         .filter(Rc::new(ByFieldFilter::new("anthropic_version", "").unwrap()))
         .filter(Rc::new(ModelNameFilter))
-        .scorer(1.0, Rc::new(CostScorer))
+        .scorer(1.0, Rc::new(CostScorer::default()))
         .unwrap()
         .build();
     assert_eq!(selector.body_fields(), ["anthropic_version", "model"]);

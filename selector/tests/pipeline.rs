@@ -119,7 +119,7 @@ fn same_names_are_told_apart() {
         Candidate::new("m").with(&TOKEN_PRICES, TokenPrices { input: 9e-6, output: 0.0 }),
         Candidate::new("m").with(&TOKEN_PRICES, TokenPrices { input: 1e-6, output: 0.0 }),
     ];
-    let selector = builder().scorer(1.0, Rc::new(CostScorer)).unwrap().build();
+    let selector = builder().scorer(1.0, Rc::new(CostScorer::default())).unwrap().build();
     let mut rng = SplitMix64::new(0);
     let selected =
         selector.select(&models, &Fields::default(), &mut Env { now_ns: 0, rng: &mut rng }).unwrap();
@@ -174,7 +174,7 @@ fn a_pinned_name_is_still_scored() {
     let selector = builder()
         .filter(Rc::new(ModelGroupNameFilter))
         .scorer(1.0, Rc::new(InflightRequestsScorer::default()))
-        .and_then(|builder| builder.scorer(1.0, Rc::new(CostScorer)))
+        .and_then(|builder| builder.scorer(1.0, Rc::new(CostScorer::default())))
         .unwrap()
         .build();
     let query = Fields(&[("model", Requested::Name("a"))]);

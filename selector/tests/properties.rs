@@ -9,9 +9,9 @@ use ipp_selector::pickers::{
     WeightedSplitPicker,
 };
 use ipp_selector::scorers::{
-    AttributeScale, AttributeScorer, AverageLatencyScorer, CostGuard, CostGuardScorer, CostScorer, Decay,
-    ErrorRateScorer, ExpectedWaitScorer, InflightRequestsScorer, SessionAffinityScorer, TtftAware,
-    TtftAwareScorer,
+    AttributeScale, AttributeScorer, AverageLatencyScorer, CostGuard, CostGuardScorer, CostScale, CostScorer,
+    Decay, ErrorRateScorer, ExpectedWaitScorer, InflightRequestsScorer, Price, SessionAffinityScorer,
+    TtftAware, TtftAwareScorer,
 };
 use ipp_selector::testing::{Fields, Request};
 use ipp_selector::{
@@ -60,7 +60,11 @@ fn scorer(rng: &mut dyn Rng) -> Rc<dyn Scorer> {
     let age = [MaxAge::NONE, MaxAge::DEFAULT, MaxAge(1)][rng.below(3)];
     let decay = Decay { period: rng.unit() * 60.0, weight: rng.unit(), max_idle_probes: None };
     match rng.below(12) {
-        0 => Rc::new(CostScorer),
+        0 => {
+            let price = [Price::Input, Price::Output, Price::Blended { input: 3.0, output: rng.unit() }];
+            let scale = [CostScale::InvertedSum, CostScale::MinMax, CostScale::LogRatio];
+            Rc::new(CostScorer::new(price[rng.below(3)], scale[rng.below(3)]).unwrap())
+        }
         1 => Rc::new(InflightRequestsScorer::default()),
         2 => Rc::new(InflightRequestsScorer::by_capacity(rng.unit() + f64::MIN_POSITIVE).unwrap()),
         3 => {

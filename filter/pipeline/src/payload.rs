@@ -11,7 +11,7 @@ pub(crate) mod text;
 mod value;
 
 pub use error::BodyError;
-pub use members::Members;
+pub use members::{Inside, Members};
 pub use text::encode_string;
 pub use value::Value;
 
@@ -44,8 +44,12 @@ pub struct FieldId(pub(crate) usize);
 #[derive(Debug, Default)]
 pub struct Wanted {
     names: Vec<String>,
+    /// Fields whose strings and numbers are kept, and not only their kind and place.
+    texts: Vec<FieldId>,
     /// Fields whose objects and arrays are kept as they are written.
     whole: Vec<FieldId>,
+    /// Fields inside of which a `type` is looked for.
+    inside: Vec<(FieldId, Inside)>,
     duplicates: DuplicateKeys,
     hasher: RandomState,
 }
@@ -53,6 +57,16 @@ pub struct Wanted {
 impl Wanted {
     /// Adds `name` unless it is wanted already, and returns its handle.
     pub fn add(&mut self, name: &str) -> FieldId {
+        let field = self.add_place(name);
+        if !self.texts.contains(&field) {
+            self.texts.push(field);
+        }
+        field
+    }
+
+    /// As [`Self::add`], but of strings and numbers only their place is known, unless somebody else wants more: what
+    /// they say is not kept, nor looked at.
+    pub fn add_place(&mut self, name: &str) -> FieldId {
         if let Some(known) = self.find(name.as_bytes()) {
             return known;
         }
@@ -67,6 +81,20 @@ impl Wanted {
             self.whole.push(field);
         }
         field
+    }
+
+    /// As [`Self::add_place`]; a `type` inside of it is looked for, and found by [`Members::told`]. A field has one place
+    /// where it can be: of two the first counts.
+    pub fn add_inside(&mut self, name: &str, inside: Inside) -> FieldId {
+        let field = self.add_place(name);
+        if self.inside(field).is_none() {
+            self.inside.push((field, inside));
+        }
+        field
+    }
+
+    fn inside(&self, field: FieldId) -> Option<Inside> {
+        self.inside.iter().find(|(known, _)| *known == field).map(|(_, inside)| *inside)
     }
 
     /// Says what to do with a key that is named twice.

@@ -5,7 +5,7 @@ use crate::config::BuildInfo;
 use crate::entry::{self, Pass, Verdict};
 use crate::env::Env;
 use crate::head::{Head, HeaderId, HeaderTable};
-use crate::metrics::{MetricId, MetricKind, Metrics};
+use crate::metrics::{MetricId, MetricKind, Metrics, full_name};
 use crate::observation::{Account, Observation};
 use crate::options::{Options, TooLarge};
 use crate::payload::{Members, Wanted};
@@ -14,7 +14,7 @@ use crate::plugin::{
     ResponseHeadersPlugin, Splice, Unreadable, give_back,
 };
 use crate::reject::{CODES, OTHER, Rejection, Reply};
-use crate::source::Polled;
+use crate::source::{Collecting, Polled};
 use crate::state::State;
 use std::rc::Rc;
 
@@ -29,7 +29,8 @@ pub struct Pipeline {
     pub(crate) options: Options,
     pub(crate) observation: Option<Observation>,
     pub(crate) parts: Parts,
-    pub(crate) sources: Vec<Polled>,
+    pub(crate) sources: Vec<Rc<Polled>>,
+    pub(crate) collecting: Vec<Collecting>,
 }
 
 /// A plugin where it stands, with the histogram of its durations.
@@ -349,8 +350,18 @@ impl Pipeline {
     }
 
     /// The documents that have to be fetched while this configuration is in force.
-    pub fn sources(&self) -> &[Polled] {
+    pub fn sources(&self) -> &[Rc<Polled>] {
         &self.sources
+    }
+
+    /// The documents that have to be fetched, too, because of what other documents say: all of them, in place of those of
+    /// the last call. Nothing where they are the same. To be called when a document has been
+    /// [put](Polled::put).
+    pub fn brought(&self, env: &mut dyn Env) -> Option<Vec<Rc<Polled>>> {
+        let mut define =
+            |kind, name: &str, labels: &[(&str, &str)]| env.define(kind, &full_name(name, labels));
+        // There is at most one collector whose models come from sources.
+        self.collecting.iter().find_map(|collecting| collecting.follow(&mut define))
     }
 
     /// What the section `proxyWasm` says.

@@ -9,8 +9,8 @@ mod request;
 mod response;
 
 pub use body::FullResponse;
-pub use build::{Build, Params};
-pub use collect::{Collected, Collector, Scrape};
+pub use build::{Build, Params, Selecting};
+pub use collect::{Collected, Collector, Scrape, Target};
 pub(crate) use events::Fate;
 pub use events::StreamEvent;
 pub use extract::{CostSettings, Extraction, Extractor, SessionRules};

@@ -5,6 +5,7 @@
 //! worker fetches and [condenses](Format::condense); all workers [read](Format::read) the condensed document.
 
 mod answer;
+mod collecting;
 mod header;
 mod live;
 mod polled;
@@ -13,6 +14,7 @@ mod schedule;
 mod state;
 
 pub use answer::{Answer, Failed, Failure};
+pub(crate) use collecting::{Brought, Collecting, scrape};
 pub use header::Template;
 pub use live::Live;
 pub use polled::{Polled, SourceMetrics};
@@ -20,6 +22,7 @@ pub use schedule::{after_failure, after_success, latest};
 pub use state::{State, later};
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// The keys of a `source`.
@@ -72,6 +75,22 @@ pub trait Format {
     /// # Errors
     /// Why it cannot be read; then no worker gets it.
     fn read(&self, condensed: &[u8]) -> Result<Self::Document, String>;
+}
+
+impl<D: 'static> Format for Rc<dyn Format<Document = D>> {
+    type Document = D;
+
+    fn name(&self) -> Cow<'_, str> {
+        (**self).name()
+    }
+
+    fn condense(&self, answer: &Answer<'_>) -> Result<Condensed, String> {
+        (**self).condense(answer)
+    }
+
+    fn read(&self, condensed: &[u8]) -> Result<D, String> {
+        (**self).read(condensed)
+    }
 }
 
 /// What a worker keeps of an answer.

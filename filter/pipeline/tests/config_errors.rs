@@ -45,7 +45,7 @@ fn registry() -> ipp_pipeline::plugin::Registry {
         .with(kind("test-filter", |_, _| {
             Ok(Plugin::new().filter(|_: &dyn Query, _: &mut Env<'_>, _: &mut Survivors<'_>| {}))
         }))
-        .with(kind("cost-scorer", |_, _| Ok(Plugin::new().scorer(CostScorer))))
+        .with(kind("cost-scorer", |_, _| Ok(Plugin::new().scorer(CostScorer::default()))))
         .with(kind("max-score-picker", |_, _| Ok(Plugin::new().picker(MaxScorePicker::default()))))
         .with(kind("random-picker", |_, _| Ok(Plugin::new().picker(RandomPicker))))
         .with(kind("bare", |_, _| Ok(Plugin::new())))

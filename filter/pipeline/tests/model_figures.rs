@@ -188,6 +188,32 @@ fn costs_of_real_answers() {
 }
 
 #[test]
+fn what_is_free_has_a_cost_of_nothing_and_no_tokens_have_none() {
+    let scorer = "{type: costguard, parameters: {epsilon: 0, percentileMarginError: 0.5}}";
+    // `a` is free: that is known after as many answers as of any other price, and decides.
+    let free = by(scorer).replacen(
+        "{name: a, capacity: 2, pricing: {input_per_million: 1, output_per_million: 2}}",
+        "{name: a, capacity: 2}",
+        1,
+    );
+    let mut process = Process::new(&free);
+    for _ in 0..10 {
+        process.serve(0, "a", streamed(10, 100));
+        process.serve(0, "b", streamed(10, 100));
+    }
+    process.pass(5 * SECOND);
+    assert_eq!(process.sent_to_a(1), 40);
+    // Reference, 2.13: both counts have to be above 0, else there is no sample, and nobody is explored.
+    let mut process = Process::new(&free);
+    for _ in 0..10 {
+        process.serve(0, "a", Observed { completion_tokens: Some(0), ..streamed(10, 100) });
+        process.serve(0, "a", Observed { prompt_tokens: Some(0), ..streamed(10, 100) });
+        process.serve(0, "a", Observed { prompt_tokens: None, ..streamed(10, 100) });
+    }
+    assert!(process.env.records.keys().all(|key| !key.starts_with("model/cost/")));
+}
+
+#[test]
 fn only_answers_that_are_streamed_and_no_other_make_a_time_to_the_first_token() {
     let mut process = Process::new(&by("{type: avg-ttft-scorer}"));
     for _ in 0..5 {
@@ -279,6 +305,11 @@ fn sessions_are_bounded() {
     let (buckets, bytes) =
         (process.env.records.len(), process.env.records.values().map(|(bytes, _)| bytes.len()));
     assert!(buckets <= 7 && bytes.sum::<usize>() <= 100 * 24 + 7 * 3, "{buckets}");
+    // All but those that are there made room for others.
+    let there: usize = process.env.records.values().map(|(bytes, _)| (bytes.len() - 3) / 24).sum();
+    let evicted =
+        process.metric("plugin_name=.=session-affinity;.;ipp_session_affinity_cache_evictions_total");
+    assert_eq!(usize::try_from(evicted).unwrap() + there, 2_000);
     // What is no identifier is no session.
     let before = process.env.records.clone();
     let long = "x".repeat(257);
@@ -315,7 +346,7 @@ fn what_a_configuration_may_not_say() {
             "- {type: session-affinity, parameters: {maxSessions: 2000000}}",
             "    - {pluginRef: session-affinity, weight: 1}",
             "",
-            "a number up to 1000000",
+            "a whole number up to 1000000",
         ),
         (
             "- {type: ttft-percentile-extractor, parameters: {lowPercentile: 60}}",

@@ -300,6 +300,56 @@ fn filters_and_scorers_by_attributes() {
 }
 
 #[test]
+fn how_long_each_plugin_takes_where_that_is_asked_for() {
+    let series = |point: &str, plugin: &str, name: &str| {
+        format!(
+            "extension_point=.={point};.;plugin_type=.={plugin};.;plugin_name=.={name};.;ipp_plugin_duration_nanoseconds"
+        )
+    };
+    let off = config(
+        "- {type: cost-scorer, name: cheap}\n- {type: inflight-requests-scorer}\n",
+        "    - {pluginRef: cheap, weight: 1}\n    - {pluginRef: inflight-requests-scorer, weight: 1}\n",
+    );
+    let on = off.replace(
+        "- type: model-selector\n-",
+        "- {type: model-selector, parameters: {pluginDurations: true}}\n-",
+    );
+    // In the test's world the clock goes on by one at each look: the times between looks add up to them.
+    let looks = |config: &str, body: &str| {
+        let mut process = Process::new(config);
+        let chosen = process.model(body);
+        (process.env.now, chosen.is_ok(), process)
+    };
+    let (without, ..) = looks(&off, r#"{"model":"auto"}"#);
+    let (with, _, process) = looks(&on, r#"{"model":"auto"}"#);
+    assert_eq!(with, without + 5, "the start, a filter, two scorers, the picker");
+    for (point, plugin, name) in [
+        ("ModelSelectorFilter", "model-group-name-filter", "model-group-name-filter"),
+        ("ModelSelectorScorer", "cost-scorer", "cheap"),
+        ("ModelSelectorScorer", "inflight-requests-scorer", "inflight-requests-scorer"),
+        ("ModelSelectorPicker", "max-score-picker", "max-score-picker"),
+    ] {
+        assert_eq!(process.metric(&series(point, plugin, name)), 1, "{name}");
+    }
+    assert_eq!(process.metric("ipp_model_selector_e2e_duration_nanoseconds"), 1);
+    // A picker of one's own has its own name, and where nobody is left there is nothing for it to do.
+    let named =
+        on.replace("- type: body-field", "- {type: random-picker, name: dice}\n- type: body-field").replace(
+            "    - pluginRef: model-selector\n",
+            "    - pluginRef: dice\n    - pluginRef: model-selector\n",
+        );
+    let (_, chosen, process) = looks(&named, r#"{"model":"nobody"}"#);
+    assert!(!chosen);
+    assert_eq!(process.metric(&series("ModelSelectorPicker", "random-picker", "dice")), 0);
+    assert_eq!(process.metric(&series("ModelSelectorScorer", "cost-scorer", "cheap")), 0);
+    let filter = series("ModelSelectorFilter", "model-group-name-filter", "model-group-name-filter");
+    assert_eq!(process.metric(&filter), 1);
+    assert_eq!(process.metric("ipp_model_selector_e2e_duration_nanoseconds"), 1);
+    // Without it there is not even a series.
+    assert!(pipeline(&off).metrics().all().iter().all(|metric| !metric.name.contains("ModelSelector")));
+}
+
+#[test]
 fn the_response_says_who_answered() {
     let mut process = Process::new(&config(COST.0, COST.1));
     let (_, routed) = process.choose(r#"{"model":"auto"}"#).unwrap();
@@ -345,6 +395,19 @@ fn what_is_refused_when_it_is_loaded() {
         let wrong = fine.replacen(from, to, 1);
         assert!(error(&wrong).contains(want), "{to}: {}", error(&wrong));
     }
+    // vectors.md, by_field_filter and pickers: any parameters, and none is looked at.
+    for kind in [
+        "single-profile-picker",
+        "model-group-name-filter, name: x",
+        "model-name-filter",
+        "random-picker",
+        "weighted-random-picker",
+    ] {
+        for parameters in ["{fieldName: other, a: [1]}", "text", "[]", "null", "{}"] {
+            let config = config(&format!("- {{type: {kind}, parameters: {parameters}}}\n"), "");
+            load(&config, &stock(), INFO).unwrap_or_else(|errors| panic!("{kind} {parameters}: {errors}"));
+        }
+    }
     for (plugin, want) in [
         (
             "{type: max-score-picker, parameters: {tieBand: -1}}",
@@ -376,7 +439,22 @@ fn what_is_refused_when_it_is_loaded() {
             "must be a finite number greater than 0",
         ),
         ("{type: by-field-filter, parameters: {}}", "\"fieldName\" is missing here"),
-        ("{type: model-group-name-filter, name: x, parameters: {a: 1}}", "unknown field \"a\""),
+        ("{type: model-selector, name: x, parameters: {a: 1}}", "unknown field \"a\""),
+        ("{type: cool-down-filter, parameters: {a: 1}}", "unknown field \"a\", expected nothing here"),
+        ("{type: inflight-requests-scorer, parameters: {maxSessions: 1}}", "unknown field \"maxSessions\""),
+        ("{type: model-selector, name: x, parameters: {pluginDurations: 1}}", "expected true or false"),
+        ("{type: cost-scorer, parameters: {normalisation: minmax}}", "did you mean \"min-max\""),
+        ("{type: cost-scorer, parameters: {price: both}}", "expected input or output or blended"),
+        ("{type: cost-scorer, parameters: {inputWeight: 3}}", "only `price: blended` has weights"),
+        (
+            "{type: cost-scorer, parameters: {price: output, outputWeight: 3}}",
+            "only `price: blended` has weights",
+        ),
+        (
+            "{type: cost-scorer, parameters: {price: blended, inputWeight: 0, outputWeight: 0}}",
+            "must be greater than 0, or `outputWeight` has to be",
+        ),
+        ("{type: cost-scorer, parameters: {price: blended, outputWeight: -1}}", "must be a finite number"),
     ] {
         let wrong = config(&format!("- {plugin}\n"), "");
         assert!(error(&wrong).contains(want), "{plugin}: {}", error(&wrong));

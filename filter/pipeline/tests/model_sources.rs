@@ -186,6 +186,97 @@ fn what_servers_tell_decides_until_it_is_old() {
     assert!(fetch(&mut process, 0, "<html>").is_err());
 }
 
+/// What `brought` gives a worker, by name.
+fn brought(process: &mut Process, worker: usize) -> Option<Vec<std::rc::Rc<ipp_pipeline::source::Polled>>> {
+    process.workers[worker].brought(&mut process.env)
+}
+
+#[test]
+fn models_of_a_source_are_scraped_as_they_come_and_go() {
+    let mut process = Process::new(&config(
+        "    source: {cluster: config, path: /models}",
+        QUEUE,
+        QUEUE_REQUEST,
+        "{pluginRef: router-metrics-collector}",
+    ));
+    assert_eq!(process.workers[0].sources().len(), 1, "the models; nobody is known who could be scraped");
+    assert!(brought(&mut process, 0).is_none());
+    let list =
+        "models: [{name: a, metricsURL: 'http://a:1/m'}, {name: b, metricsURL: 'http://b:2/m'}, {name: c}]";
+    fetch(&mut process, 0, list).unwrap();
+    let names = |polled: &[std::rc::Rc<ipp_pipeline::source::Polled>]| -> Vec<(String, String)> {
+        polled.iter().map(|one| (one.name().to_owned(), one.source().cluster.clone())).collect()
+    };
+    let mut workers: Vec<_> = (0..2).map(|worker| brought(&mut process, worker).unwrap()).collect();
+    let pair = |name: &str, cluster: &str| (name.to_owned(), cluster.to_owned());
+    let want = [
+        pair("router-metrics-collector/a", "outbound|1||a"),
+        pair("router-metrics-collector/b", "outbound|2||b"),
+    ];
+    for polled in &workers {
+        assert_eq!(names(polled), want);
+        assert_eq!(polled[0].group(), Some(("router-metrics-collector", 8)));
+    }
+    assert!(brought(&mut process, 0).is_none(), "the same list");
+    // One worker fetched, all take it over; `c` tells nothing, which is worst.
+    let scrape = |process: &mut Process,
+                  workers: &[Vec<std::rc::Rc<ipp_pipeline::source::Polled>>],
+                  waiting: [u32; 2]| {
+        for polled in workers {
+            for (polled, waiting) in polled.iter().zip(waiting) {
+                let body = format!("vllm:num_requests_waiting {waiting}\n");
+                let answer =
+                    Answer { status: 200, content_type: "text/plain", body: body.as_bytes(), previous: None };
+                polled.put(&polled.condense(&answer).unwrap().bytes, process.env.now).unwrap();
+            }
+        }
+        process.pass(SECOND);
+    };
+    scrape(&mut process, &workers, [9, 1]);
+    for worker in [0, 1] {
+        assert_eq!(process.send(worker, &[], AUTO).0, "b");
+    }
+    scrape(&mut process, &workers, [2, 7]);
+    assert_eq!(process.send(1, &[], AUTO).0, "a");
+    // `a` goes, `d` comes; `b` keeps its identity, so that what is in shared data is taken over.
+    let identity = workers[0][1].identity();
+    fetch(
+        &mut process,
+        0,
+        "models: [{name: d, metricsURL: 'http://d:4/m'}, {name: b, metricsURL: 'http://b:2/m'}]",
+    )
+    .unwrap();
+    workers = (0..2).map(|worker| brought(&mut process, worker).unwrap()).collect();
+    assert_eq!(
+        names(&workers[0]),
+        [
+            pair("router-metrics-collector/d", "outbound|4||d"),
+            pair("router-metrics-collector/b", "outbound|2||b")
+        ]
+    );
+    assert_eq!(workers[0][1].identity(), identity);
+    scrape(&mut process, &workers, [1, 7]);
+    assert_eq!(process.send(0, &[], AUTO).0, "d");
+    assert_eq!(process.metric("source=.=router-metrics-collector/d;.;ipp_source_fetches_total"), 0);
+}
+
+#[test]
+fn how_many_are_asked_at_once() {
+    for (parameters, want) in [
+        ("{}", 8),
+        ("{maxConcurrent: 0}", 8),
+        ("{maxConcurrent: 1}", 1),
+        ("{maxConcurrent: 9}", 9),
+        ("{maxConcurrent: 100000}", 64),
+    ] {
+        let plugin = format!("- {{type: kv-cache-collector, parameters: {parameters}}}");
+        let process = Process::new(&config(SERVERS, &plugin, "", "{pluginRef: kv-cache-collector}"));
+        for polled in process.workers[0].sources() {
+            assert_eq!(polled.group(), Some(("kv-cache-collector", want)), "{parameters}");
+        }
+    }
+}
+
 #[test]
 fn what_a_configuration_may_not_say() {
     let source = "    source: {cluster: config, path: /models}";
@@ -214,6 +305,18 @@ fn what_a_configuration_may_not_say() {
             "- type: kv-cache-collector\n- type: router-metrics-collector",
             "{pluginRef: kv-cache-collector}, {pluginRef: router-metrics-collector}",
             "another collector scrapes the model \"a\" already",
+        ),
+        (
+            source,
+            "- type: kv-cache-collector\n- type: router-metrics-collector",
+            "{pluginRef: kv-cache-collector}, {pluginRef: router-metrics-collector}",
+            "another collector scrapes the models of the sources already",
+        ),
+        (
+            SERVERS,
+            "- {type: kv-cache-collector, parameters: {maxConcurrent: -1}}",
+            "{pluginRef: kv-cache-collector}",
+            "expected a whole number from 0",
         ),
         (SERVERS, "", "{pluginRef: model-selector}", "is not a Collector"),
     ] {

@@ -9,7 +9,7 @@
 
 mod support;
 
-use ipp_pipeline::config::load;
+use ipp_pipeline::config::{ignores_parameters, load};
 use ipp_pipeline::plugin::PluginType;
 use ipp_pipeline::stock;
 use std::fmt::Write;
@@ -22,7 +22,7 @@ const INTRO: &str = "\
 # Plugins
 
 The plugin types of the stock module. An entry of `plugins[]` names a `type`, may give a `name` (default: the type) \
-and `parameters`; profiles and the other sections refer to it by name. Unknown parameters are errors. \
+and `parameters`; profiles and the other sections refer to it by name. Unknown parameters are errors, unless it says otherwise. \
 How to add a type of your own: [creating-a-plugin.md](creating-a-plugin.md). What is different from the Go \
 service: [differences.md](differences.md).
 ";
@@ -30,7 +30,11 @@ service: [differences.md](differences.md).
 fn section(plugin: &PluginType) -> String {
     let mut text = format!("\n## `{}`\n\n{}\n", plugin.name, plugin.about);
     if plugin.parameters.is_empty() {
-        text.push_str("\nNo parameters.\n");
+        text.push_str("\nNo parameters");
+        text.push_str(match ignores_parameters(plugin.name) {
+            true => "; as in the Go service, what stands there all the same is not looked at.\n",
+            false => ".\n",
+        });
     } else {
         text.push_str("\n| parameter | type | default | |\n|---|---|---|---|\n");
         for parameter in plugin.parameters {

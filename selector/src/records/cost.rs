@@ -39,11 +39,11 @@ impl CostRecord {
         Self { started_ns: now_ns, at_ns: now_ns, digest: CostDigest::new(window.compression) }
     }
 
-    /// Adds costs, all at one time; those that are not finite numbers above 0 are ignored. A window that has
-    /// lasted long enough ends before they are added.
+    /// Adds costs, all at one time; those that are negative or no finite numbers are ignored; what is free costs 0.
+    /// A window that has lasted long enough ends before they are added.
     pub fn observe(&mut self, costs: impl IntoIterator<Item = f64>, now_ns: u64, window: CostWindow) {
         for cost in costs {
-            if !cost.is_finite() || cost <= 0.0 {
+            if !cost.is_finite() || cost < 0.0 {
                 continue;
             }
             let over = window.window_ns > 0 && now_ns.saturating_sub(self.started_ns) >= window.window_ns;
@@ -139,8 +139,10 @@ mod tests {
             assert!((cost - want).abs() < 1e-12, "{cost}");
         }
         let mut record = CostRecord::new(5, CostWindow::DEFAULT);
-        record.observe([0.0, -1.0, f64::NAN, f64::INFINITY], 9, CostWindow::DEFAULT);
+        record.observe([-1.0, f64::NAN, f64::INFINITY], 9, CostWindow::DEFAULT);
         assert_eq!((record.digest().count(), record.at_ns()), (0.0, 5));
+        record.observe([0.0], 9, CostWindow::DEFAULT);
+        assert_eq!((record.digest().count(), record.at_ns()), (1.0, 9), "a free model is explored, too");
     }
 
     #[test]

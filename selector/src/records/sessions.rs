@@ -78,13 +78,25 @@ impl SessionBucket {
         (self.0.last().map(|slot| slot.model), at != last)
     }
 
-    /// Binds a session to a model until then. Makes room by what has expired, or by the least recently used.
-    pub fn put(&mut self, session: u64, model: u64, now_ns: u64, expires_ns: u64, table: SessionTable) {
-        self.0.retain(|slot| slot.session != session && slot.expires_ns > now_ns);
+    /// Binds a session to a model until then. Makes room by what has expired, or by the least recently used; so many
+    /// other sessions are gone then.
+    pub fn put(
+        &mut self,
+        session: u64,
+        model: u64,
+        now_ns: u64,
+        expires_ns: u64,
+        table: SessionTable,
+    ) -> usize {
+        self.0.retain(|slot| slot.session != session);
+        let others = self.0.len();
+        self.0.retain(|slot| slot.expires_ns > now_ns);
         while self.0.len() >= table.slots.clamp(1, BUCKET) {
             self.0.remove(0);
         }
+        let gone = others.saturating_sub(self.0.len());
         self.0.push(Slot { session, model, expires_ns });
+        gone
     }
 
     /// How many sessions it holds.
@@ -137,11 +149,12 @@ mod tests {
         let table = SessionTable::new(3);
         let mut bucket = SessionBucket::default();
         for session in ["a", "b", "c"] {
-            bucket.put(hash(session), hash("m"), 0, 100, table);
+            assert_eq!(bucket.put(hash(session), hash("m"), 0, 100, table), 0);
         }
         assert_eq!(bucket.get(hash("a"), 1), (Some(hash("m")), true));
         assert_eq!(bucket.get(hash("a"), 1), (Some(hash("m")), false), "it is the last one already");
-        bucket.put(hash("d"), hash("n"), 1, 100, table);
+        assert_eq!(bucket.put(hash("d"), hash("n"), 1, 100, table), 1);
+        assert_eq!(bucket.put(hash("d"), hash("n"), 1, 100, table), 0, "it takes its own place");
         assert_eq!(bucket.get(hash("b"), 1), (None, false));
         for (session, model) in [("a", "m"), ("c", "m"), ("d", "n")] {
             assert_eq!(bucket.get(hash(session), 1).0, Some(hash(model)), "{session}");
@@ -175,7 +188,7 @@ mod tests {
         assert_eq!(bucket.get(1, 99).0, Some(7));
         assert_eq!(bucket.get(1, 100).0, None);
         // Session 2 has expired, so that it makes room and 1 does not.
-        bucket.put(3, 8, 60, 200, table);
+        assert_eq!(bucket.put(3, 8, 60, 200, table), 1);
         assert_eq!((bucket.get(1, 60).0, bucket.get(2, 60).0, bucket.get(3, 60).0), (Some(7), None, Some(8)));
         // Bound anew: the model changes, the time starts again.
         bucket.put(1, 9, 60, 300, table);
@@ -196,7 +209,9 @@ mod tests {
     fn as_bytes() {
         check_codec(&SessionBucket::default());
         let mut bucket = SessionBucket::default();
-        (0..99).for_each(|n| bucket.put(n, n, 0, u64::MAX, SessionTable::new(10_000)));
+        for n in 0..99 {
+            bucket.put(n, n, 0, u64::MAX, SessionTable::new(10_000));
+        }
         assert_eq!(bucket.encode().len(), SessionBucket::MAX_BYTES);
         check_codec(&bucket);
     }

@@ -39,26 +39,29 @@ impl TtftRecord {
         if !ttft.is_finite() || ttft <= 0.0 {
             return;
         }
-        if self.total == 0 {
-            self.bucket_start_ns = now;
-        }
         while self.observations.len() >= settings.window_size.clamp(1, TtftSettings::MOST_KEPT) {
             self.observations.remove(0);
         }
         self.observations.push(observation);
         self.total = self.total.saturating_add(1);
-        if now.saturating_sub(self.bucket_start_ns) >= settings.bucket_ns {
-            self.close_bucket(now, settings);
+        if self.total == 1 {
+            self.bucket_start_ns = now;
         }
         if self.total == 1 || now.saturating_sub(self.flushed_ns) >= settings.interval_ns {
+            if now.saturating_sub(self.bucket_start_ns) >= settings.bucket_ns {
+                self.close_bucket(now, settings);
+            }
             self.curve = self.compute(now, settings);
             self.flushed_ns = now;
         }
     }
 
-    /// The curve as last computed; `None` before the first observation.
+    /// The curve as last computed, its floor only known after enough observations, whenever it was computed; `None`
+    /// before the first observation.
     pub fn curve(&self) -> Option<TtftCurve> {
-        (self.total > 0).then_some(self.curve)
+        let enough = self.total >= u64::from(self.curve.min_requests);
+        let floor = if enough { self.curve.floor } else { 0.0 };
+        (self.total > 0).then_some(TtftCurve { floor, ..self.curve })
     }
 
     /// How many observations there ever were.
@@ -100,12 +103,9 @@ impl TtftRecord {
             in_flight: in_flight_near(&recent, percent),
             ttft: percentile(&latencies, percent),
         };
-        let floor = if self.total < u64::from(settings.min_requests) {
-            0.0
-        } else if self.floors.is_empty() {
-            percentile(&latencies, 10.0)
-        } else {
-            percentile(&self.floors, 10.0)
+        let floor = match self.floors.is_empty() {
+            true => percentile(&latencies, 10.0),
+            false => percentile(&self.floors, 10.0),
         };
         TtftCurve {
             floor,
@@ -266,6 +266,25 @@ mod tests {
         assert!((curve.floor - f64::from(record.floors[0])).abs() < 1e-9, "{curve:?}");
         check_codec(&record);
         check_codec(&curve);
+    }
+
+    #[test]
+    fn the_count_is_of_now_and_the_percentiles_of_the_last_interval() {
+        let settings = TtftSettings { interval_ns: 5 * SECOND, ..settings() };
+        let mut record = TtftRecord::default();
+        for second in 0..5 {
+            observed(&mut record, 100 + second, 0.5, 2, &settings);
+            observed(&mut record, 100 + second, 0.1, 2, &settings);
+            let floor = record.curve().unwrap().floor;
+            assert_eq!(floor, if second < 4 { 0.0 } else { 0.5 }, "{second}");
+        }
+        assert_eq!(record.curve().unwrap().recent, 1, "seeded by the one that was there at the first look");
+        // A bucket closes where percentiles are computed, and not between.
+        let settings = TtftSettings { bucket_ns: SECOND, ..settings };
+        observed(&mut record, 104, 0.1, 2, &settings);
+        assert!(record.floors.is_empty());
+        observed(&mut record, 105, 0.1, 2, &settings);
+        assert_eq!(record.floors.len(), 1);
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::figure::NEUTRAL;
 use crate::parameter::ParameterError;
 use crate::plugin::Scorer;
 
+/// Ranks that differ by a smaller part of themselves are equal.
+const ROUNDING: f64 = 1e-12;
+
 /// Parameters of [`CostGuardScorer`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CostGuard {
@@ -104,7 +107,8 @@ impl CostGuardScorer {
         let count = ranks.len() as f64;
         let mean = ranks.iter().sum::<f64>() / count;
         let deviation = (ranks.iter().map(|rank| (rank - mean).powi(2)).sum::<f64>() / count).sqrt();
-        let usable = ranks.len() >= 2 && deviation > 0.0 && deviation.is_finite();
+        // Equal costs of different counts have means that differ in the last bits: that is no difference.
+        let usable = ranks.len() >= 2 && deviation > mean.abs() * ROUNDING && deviation.is_finite();
         let middle = median(&ranks);
         scores.map(|rank| if usable { 1.0 / (1.0 + ((rank - middle) / deviation).exp()) } else { NEUTRAL });
         scores.give_missing(NEUTRAL);
@@ -187,6 +191,13 @@ mod tests {
         check(&[explored(42.0)], &[0.5]);
         check(&[explored(1.0), model(2.0, 202.0), model(3.0, 202.0)], &[0.5; 3]);
         check(&[explored(5.0), explored(5.0), explored(5.0)], &[0.5; 3]);
+        // Means of equal costs, rounded otherwise for each count.
+        for count in 203..400 {
+            check(&[explored(0.1), model(0.1, f64::from(count))], &[0.5; 2]);
+        }
+        // Free is a cost like others.
+        check(&[explored(0.0), explored(0.0)], &[0.5; 2]);
+        check(&[explored(0.0), explored(1e-9)], &[0.731_059, 0.268_941]);
         check(&[explored(1.0), explored(3.0)], &[0.731_059, 0.268_941]);
         check(&[1.0, 2.0, 3.0].map(explored), &[0.772_897, 0.5, 0.227_103]);
         check(&[1000.0, 2000.0, 3000.0].map(explored), &[0.772_897, 0.5, 0.227_103]);

@@ -12,9 +12,10 @@ use crate::observation::{Observation, PriceList};
 use crate::options::Options;
 use crate::payload::Wanted;
 use crate::pipeline::{CoreMetrics, Parts, Pipeline};
-use crate::plugin::{Build, Collected, Extraction, Plugin, Registry, SessionRules};
-use crate::source::{Live, Polled};
+use crate::plugin::{Build, Collected, Extraction, Plugin, Registry, Selecting, SessionRules};
+use crate::source::{Collecting, Live, Polled};
 use ipp_selector::Candidate;
+use std::rc::Rc;
 
 /// What an empty configuration means, as in the Go service.
 pub const DEFAULT_CONFIG: &str = "\
@@ -40,6 +41,16 @@ const KIND: &str = "PayloadProcessorConfig";
 /// Types of the Go service that this module does not have.
 const UPSTREAM_TYPES: &[&str] =
     &["auto-group-model-name-filter", "median-ttft-scorer", "running-requests-scorer"];
+
+/// Types without parameters to which the Go service's loader may give any, and which look at none. So that its documents
+/// load here, they are ignored as there; a type that has some refuses those that it does not know.
+const PARAMETERS_IGNORED: &[&str] = &[
+    "single-profile-picker",
+    "model-group-name-filter",
+    "model-name-filter",
+    "random-picker",
+    "weighted-random-picker",
+];
 
 /// Envoy hands over a configuration of another type than a string as it is encoded.
 const STRING_VALUE: &str = "; it has control characters: the filter's `configuration` has to be a \
@@ -71,15 +82,18 @@ pub(super) struct Declared {
     pub(super) response_headers: HeaderTable,
     pub(super) metrics: Metrics,
     pub(super) rejection_codes: Vec<&'static str>,
-    pub(super) sources: Vec<Polled>,
+    pub(super) sources: Vec<Rc<Polled>>,
     pub(super) models: Vec<Candidate>,
     pub(super) live_models: Vec<Live<Vec<Candidate>>>,
     pub(super) collected: Vec<Collected>,
+    pub(super) collecting: Vec<Collecting>,
     pub(super) extraction: Extraction,
     pub(super) sessions: Vec<SessionRules>,
     pub(super) responding: Vec<String>,
     /// Of the profile that is put together.
     pub(super) explains: bool,
+    /// Of the profile that is put together.
+    pub(super) selecting: Selecting,
 }
 
 impl Declared {
@@ -97,10 +111,12 @@ impl Declared {
             models: &self.models,
             live_models: &self.live_models,
             collected: &self.collected,
+            collecting: &self.collecting,
             extraction: &self.extraction,
             sessions: &mut self.sessions,
             responding: &self.responding,
             explains: self.explains,
+            selecting: &self.selecting,
         }
     }
 }
@@ -180,6 +196,7 @@ fn compile(root: &View<'_>, registry: &Registry, info: BuildInfo) -> Result<Pipe
         observation,
         parts,
         sources: declared.sources,
+        collecting: declared.collecting,
     })
 }
 
@@ -239,14 +256,19 @@ fn plugin(
         Some(plugin_type) => {
             let known: Vec<&str> = plugin_type.parameters.iter().map(|parameter| parameter.name).collect();
             let parameters = match entry.get("parameters") {
-                Some(parameters) => parameters.object(&known),
-                None => Ok(Object::empty(view)),
+                Some(parameters) if !ignores_parameters(kind_name) => parameters.object(&known),
+                _ => Ok(Object::empty(view)),
             };
             parameters.and_then(|parameters| (plugin_type.build)(&parameters, &mut declared.build(name)))
         }
         None => Err(unknown_type(&kind, kind_name, registry)),
     };
     Ok(Instance { name: name.to_owned(), kind: kind_name.to_owned(), plugin: plugin.ok() })
+}
+
+/// Whether the parameters of that type are not looked at.
+pub fn ignores_parameters(kind: &str) -> bool {
+    PARAMETERS_IGNORED.contains(&kind)
 }
 
 fn unknown_type(view: &View<'_>, name: &str, registry: &Registry) -> Invalid {

@@ -1,13 +1,14 @@
-//! What refers to plugins: profiles, their picker, pre- and post-processing, the data layer.
+//! What refers to plugins: profiles, their picker, pre- and post-processing. [`data_layer`](super::data_layer) does the
+//! rest.
 
 use super::load::{Declared, Instance};
 use super::nearest::hint;
 use super::view::{Invalid, Object, View};
 use crate::metrics::MetricKind;
 use crate::pipeline::{FullBody, Installed, Parts, Profile, ResponseChain};
-use crate::plugin::{Collected, Plugin, ProfilePicker, RequestPlugin};
+use crate::plugin::{Plugin, ProfilePicker, RequestPlugin, Selecting};
 use crate::plugins::SingleProfilePicker;
-use ipp_selector::{BuildError, Candidate, Selector, SelectorBuilder};
+use ipp_selector::{BuildError, Selector, SelectorBuilder};
 use std::rc::Rc;
 
 /// Resolves references to the plugins that were built.
@@ -17,15 +18,15 @@ pub(super) struct Resolver<'a> {
 }
 
 /// A reference whose target exists. The plugin is absent where it could not be built.
-struct Reference<'a, 'd> {
-    view: View<'d>,
-    instance: &'a Instance,
+pub(super) struct Reference<'a, 'd> {
+    pub(super) view: View<'d>,
+    pub(super) instance: &'a Instance,
     weight: Option<f64>,
 }
 
 impl Reference<'_, '_> {
     /// Reports that the plugin cannot stand here.
-    fn misplaced(&self, what_it_is_not: &str) -> Invalid {
+    pub(super) fn misplaced(&self, what_it_is_not: &str) -> Invalid {
         let Instance { name, kind, .. } = self.instance;
         self.view.invalid(format!("the plugin {name:?} of type {kind:?} is not {what_it_is_not}"))
     }
@@ -69,7 +70,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn references<'d>(&self, list: Option<View<'d>>) -> Result<Vec<Reference<'a, 'd>>, Invalid> {
+    pub(super) fn references<'d>(&self, list: Option<View<'d>>) -> Result<Vec<Reference<'a, 'd>>, Invalid> {
         let views = list.map_or(Ok(Vec::new()), |list| list.list())?;
         Ok(views.iter().filter_map(|view| self.reference(view).ok()).collect())
     }
@@ -233,9 +234,9 @@ impl<'a> Resolver<'a> {
         if !complete {
             return chain;
         }
-        match model_selector
-            .request_plugin(selector.build(), &mut self.declared.build(&reference.instance.name))
-        {
+        let selector = selector.build();
+        self.declared.selecting = instances(&selecting, selector.picker());
+        match model_selector.request_plugin(selector, &mut self.declared.build(&reference.instance.name)) {
             Ok(plugin) => chain.insert(position, self.install(reference.instance, "request", &plugin)),
             Err(message) => drop(reference.view.invalid(message)),
         }
@@ -292,65 +293,21 @@ impl<'a> Resolver<'a> {
             }
         }
     }
+}
 
-    /// The models of all data sources; before the profiles, whose selectors choose among them.
-    fn data_layer(&mut self, document: &Object<'_>) {
-        let Some(section) = document.get("datalayer") else { return };
-        let Ok(object) = section.object(&["collectors", "extractors", "datasources"]) else { return };
-        let mut kinds = Vec::new();
-        for (list, role) in
-            [("datasources", "a DataSource"), ("extractors", "an Extractor"), ("collectors", "a Collector")]
-        {
-            for reference in self.references(object.get(list)).unwrap_or_default() {
-                match &reference.instance.plugin {
-                    None => {}
-                    Some(Plugin { extractor: Some(extractor), .. }) if list == "extractors" => {
-                        let kind = std::mem::discriminant(extractor);
-                        if kinds.contains(&kind) {
-                            reference.view.invalid("another extractor makes the same figures already");
-                        }
-                        kinds.push(kind);
-                        self.declared.extraction.set(*extractor);
-                    }
-                    Some(Plugin { data_source: Some(source), .. }) if list == "datasources" => {
-                        self.add_models(&reference, source.models());
-                        self.declared.live_models.extend(source.live());
-                    }
-                    Some(Plugin { collector: Some(collector), .. }) if list == "collectors" => {
-                        let models = self.declared.models.clone();
-                        match collector.collect(&models, &mut self.declared.build(&reference.instance.name)) {
-                            Ok(collected) => self.add_collected(&reference, collected),
-                            Err(message) => drop(reference.view.invalid(message)),
-                        }
-                    }
-                    Some(_) => drop(reference.misplaced(role)),
-                }
-            }
+/// The instances behind a selector, which has `picker` where none of them is one.
+fn instances(references: &[&Reference<'_, '_>], picker: &str) -> Selecting {
+    let mut selecting = Selecting { picker: (picker.to_owned(), picker.to_owned()), ..Selecting::default() };
+    for Reference { instance: Instance { name, kind, plugin }, .. } in references {
+        let Some(plugin) = plugin else { continue };
+        let one = || (kind.clone(), name.clone());
+        selecting.filters.extend(plugin.filter.is_some().then(one));
+        selecting.scorers.extend(plugin.scorer.is_some().then(one));
+        if plugin.picker.is_some() {
+            selecting.picker = one();
         }
     }
-
-    fn add_collected(&mut self, reference: &Reference<'_, '_>, collected: Vec<Collected>) {
-        for one in collected {
-            if self.declared.collected.iter().any(|known| known.model == one.model) {
-                reference
-                    .view
-                    .invalid(format!("another collector scrapes the model {:?} already", one.model));
-            }
-            self.declared.collected.push(one);
-        }
-    }
-
-    fn add_models(&mut self, reference: &Reference<'_, '_>, models: &[Candidate]) {
-        for model in models {
-            if self.declared.models.iter().any(|known| known.name() == model.name()) {
-                reference
-                    .view
-                    .invalid(format!("another data source has the model {:?} already", model.name()));
-            } else {
-                self.declared.models.push(model.clone());
-            }
-        }
-    }
+    selecting
 }
 
 /// Adds a plugin in each selection role that it has; what cannot be added is reported.

@@ -4,19 +4,23 @@
 //! the text of the token being read if it is a wanted one. Depth, members and key length are bounded, so a
 //! hostile body cannot make it keep more than that.
 
+mod keeping;
 mod kept;
 mod nested;
 pub(crate) mod number;
+mod path;
 mod seen;
 mod stack;
 mod structure;
 mod utf8;
 
 use super::value::Captured;
-use super::{BodyError, DuplicateKeys, FieldId, MAX_MEMBERS, MAX_VALUE_BYTES, Value, Wanted};
+use super::{BodyError, DuplicateKeys, FieldId, MAX_MEMBERS, Value, Wanted};
 use super::{strings, text};
 use kept::Kept;
 use number::Number;
+pub use path::Inside;
+use path::Path;
 use seen::Seen;
 use stack::Stack;
 use std::borrow::Cow;
@@ -47,6 +51,10 @@ enum Role {
     TopKey,
     /// A key further down.
     Key,
+    /// A key on the way to what is looked for further down: its text is kept.
+    PathKey,
+    /// What is looked for there: its text is kept.
+    Type,
     /// A wanted top-level value: its text is kept.
     Wanted(FieldId),
     /// Any other value.
@@ -94,6 +102,7 @@ pub struct Members {
     value_start: usize,
     /// The field whose object or array is being kept.
     whole: Option<FieldId>,
+    path: Path,
     kept: Kept,
     fields: Vec<Captured>,
     failed: Option<BodyError>,
@@ -113,6 +122,7 @@ impl Members {
             next: None,
             value_start: 0,
             whole: None,
+            path: Path::default(),
             kept: Kept::default(),
             fields: vec![Captured::default(); wanted.names.len()],
             failed: None,
@@ -138,6 +148,11 @@ impl Members {
     pub fn whole(&self, field: FieldId) -> Option<&[u8]> {
         let captured = self.fields.get(field.0).filter(|captured| !captured.too_long)?;
         (!captured.whole.is_empty()).then_some(captured.whole.as_slice())
+    }
+
+    /// The `type` that was found inside of a wanted field, if [`Wanted::add_inside`] asked for it.
+    pub fn told(&self, field: FieldId) -> Option<&str> {
+        self.fields.get(field.0)?.told.as_deref()
     }
 
     /// The byte ranges in the body where the field's value stands: more than one only for allowed duplicates.
@@ -217,7 +232,7 @@ impl Members {
                     _ => return Err(self.unexpected(&cursor, 0, "true, false or null")),
                 },
                 _ => {
-                    if self.stack.depth() > 1 && self.nested(&mut cursor) {
+                    if self.stack.depth() > self.path.on() && self.nested(&mut cursor) {
                         continue;
                     }
                     cursor.skip(1);
@@ -268,6 +283,18 @@ impl Members {
                     Role::TopKey => {
                         self.state = State::Colon;
                         self.key_ends(wanted, cursor.chunk, end)
+                    }
+                    Role::PathKey => {
+                        self.state = State::Colon;
+                        self.path.key(self.kept.value(self.base, cursor.chunk, end));
+                        Ok(())
+                    }
+                    Role::Type => {
+                        let told = self.path.tells(self.kept.value(self.base, cursor.chunk, end));
+                        if let Some(captured) = self.next.and_then(|field| self.fields.get_mut(field.0)) {
+                            captured.told = told.or(captured.told.take());
+                        }
+                        self.value_ends(cursor)
                     }
                     Role::Wanted(field) => {
                         let offset = self.base.wrapping_add(end);
@@ -336,49 +363,6 @@ impl Members {
         }
         self.next = wanted.find(key.as_bytes());
         Ok(())
-    }
-
-    /// A wanted scalar is complete: `chunk[..end]` holds its last bytes.
-    fn keep(
-        &mut self,
-        field: FieldId,
-        chunk: &[u8],
-        end: usize,
-        read: impl FnOnce(&[u8]) -> Result<String, BodyError>,
-    ) -> Result<(), BodyError> {
-        let text = self.kept.value(self.base, chunk, end).map(read).transpose()?;
-        if let Some(captured) = self.fields.get_mut(field.0) {
-            let text = text.filter(|text| text.len() <= MAX_VALUE_BYTES);
-            captured.too_long = text.is_none();
-            captured.text = text.unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    /// Keeps what `chunk[..end]` holds of the object or array that is kept.
-    fn keep_whole(&mut self, field: FieldId, chunk: &[u8], end: usize) {
-        let piece = chunk.get(self.value_start.saturating_sub(self.base)..end).unwrap_or_default();
-        if let Some(captured) = self.fields.get_mut(field.0) {
-            captured.too_long |= captured.whole.len().saturating_add(piece.len()) > MAX_VALUE_BYTES;
-            if captured.too_long {
-                captured.whole = Vec::new();
-            } else {
-                captured.whole.extend_from_slice(piece);
-            }
-        }
-    }
-
-    /// The chunk ends inside a token whose text is needed: its bytes are kept.
-    fn keep_tail(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
-        let in_token = matches!(self.state, State::String | State::Escape | State::Hex(_) | State::Number(_));
-        match self.role {
-            Role::TopKey if in_token => self.kept.key_goes_on(self.base, chunk),
-            Role::Wanted(_) if in_token => {
-                self.kept.value_goes_on(self.base, chunk);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
     }
 
     #[inline]

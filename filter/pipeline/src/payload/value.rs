@@ -20,7 +20,8 @@ pub enum Value<'a> {
     Array,
     /// An object. Its content is not kept.
     Object,
-    /// A string or number whose text is longer than [`MAX_VALUE_BYTES`](super::MAX_VALUE_BYTES).
+    /// A string or number whose text is longer than [`MAX_VALUE_BYTES`](super::MAX_VALUE_BYTES), or that nobody wants to
+    /// know.
     TooLong,
 }
 
@@ -45,6 +46,8 @@ pub(crate) struct Captured {
     pub(crate) too_long: bool,
     /// An object or array as it is written, where that was asked for.
     pub(crate) whole: Vec<u8>,
+    /// The `type` that was found inside of it, where that was asked for.
+    pub(crate) told: Option<String>,
     /// Byte ranges of the value in the body; more than one only where duplicate keys are allowed.
     pub(crate) spans: Vec<Range<usize>>,
 }

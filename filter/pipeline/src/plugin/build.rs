@@ -5,10 +5,11 @@ use super::extract::{Extraction, SessionRules};
 use crate::config::{Invalid, Object, View};
 use crate::head::{HeaderId, HeaderTable};
 use crate::metrics::{MetricId, MetricKind, Metrics, is_label_value};
-use crate::payload::{FieldId, Wanted};
-use crate::source::{Format, Live, Polled, Source};
+use crate::payload::{FieldId, Inside, Wanted};
+use crate::source::{Brought, Collecting, Format, Live, Polled, Source};
 use ipp_selector::Candidate;
 use ipp_selector::records::SessionTable;
+use std::rc::Rc;
 
 /// The parameters of an instance; its keys are those that its type declares.
 pub type Params<'a> = Object<'a>;
@@ -31,6 +32,17 @@ impl<'a> Params<'a> {
     }
 }
 
+/// The types and names of the instances that select a model in a profile, in the order in which they run.
+#[derive(Clone, Debug, Default)]
+pub struct Selecting {
+    /// Of the filters.
+    pub filters: Vec<(String, String)>,
+    /// Of the scorers.
+    pub scorers: Vec<(String, String)>,
+    /// Of the picker.
+    pub picker: (String, String),
+}
+
 /// Collects what the plugins of a configuration declare; the union decides how much of a request is read.
 pub struct Build<'a> {
     pub(crate) wanted: &'a mut Wanted,
@@ -39,18 +51,21 @@ pub struct Build<'a> {
     pub(crate) response_headers: &'a mut HeaderTable,
     pub(crate) metrics: &'a mut Metrics,
     pub(crate) rejection_codes: &'a mut Vec<&'static str>,
-    pub(crate) sources: &'a mut Vec<Polled>,
+    pub(crate) sources: &'a mut Vec<Rc<Polled>>,
     /// The name of the instance that is built.
     pub(crate) instance: &'a str,
     pub(crate) models: &'a [Candidate],
     pub(crate) live_models: &'a [Live<Vec<Candidate>>],
     pub(crate) collected: &'a [Collected],
+    pub(crate) collecting: &'a [Collecting],
     pub(crate) extraction: &'a Extraction,
     pub(crate) sessions: &'a mut Vec<SessionRules>,
     /// The instances in the `response` list of the profile that is put together.
     pub(crate) responding: &'a [String],
     /// Whether the profile that is put together is to leave the account of its model selection.
     pub(crate) explains: bool,
+    /// What selects a model in the profile that is put together.
+    pub(crate) selecting: &'a Selecting,
 }
 
 impl Build<'_> {
@@ -62,6 +77,17 @@ impl Build<'_> {
     /// As [`Self::field`]; an object or array can be read as it is written.
     pub fn whole_field(&mut self, name: &str) -> FieldId {
         self.wanted.add_whole(name)
+    }
+
+    /// As [`Self::field`], where only the kind and the size of the value matter: a text is not kept.
+    pub fn place_of_field(&mut self, name: &str) -> FieldId {
+        self.wanted.add_place(name)
+    }
+
+    /// As [`Self::place_of_field`]; a `type` inside of the field is looked for while the body is scanned, which makes that slower
+    /// in this field. [`Request::field_type`](super::Request::field_type) gives it.
+    pub fn inside_field(&mut self, name: &str, inside: Inside) -> FieldId {
+        self.wanted.add_inside(name, inside)
     }
 
     /// Declares a top-level field of a response's body that is read. Only full-body plugins get to see it.
@@ -125,6 +151,11 @@ impl Build<'_> {
         self.collected
     }
 
+    /// What collectors scrape of the models that sources bring. Known when [`models`](Build::models) are.
+    pub(crate) fn brought(&self) -> Vec<Brought> {
+        self.collecting.iter().map(Collecting::brought).collect()
+    }
+
     /// How figures are made of the ends of requests. Known when [`models`](Build::models) are.
     pub fn extraction(&self) -> &Extraction {
         self.extraction
@@ -157,6 +188,12 @@ impl Build<'_> {
     /// [`Decision`](crate::Decision): for [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
     pub fn explains_selection(&self) -> bool {
         self.explains
+    }
+
+    /// The instances behind the selector's filters, scorers and picker: for
+    /// [`ModelSelector::request_plugin`](super::ModelSelector::request_plugin).
+    pub fn selecting(&self) -> &Selecting {
+        self.selecting
     }
 
     /// Declares a counter. Label values have to come from the configuration.
@@ -218,7 +255,7 @@ impl Build<'_> {
     }
 
     /// The same for a source that is put together of something else.
-    pub(crate) fn source_of<F: Format + 'static>(
+    fn source_of<F: Format + 'static>(
         &mut self,
         source: Source,
         part: Option<&str>,
@@ -234,8 +271,9 @@ impl Build<'_> {
         if self.sources.iter().any(|known| known.name() == name) {
             return Err(format!("there is a source of the name {name:?} already"));
         }
-        let (polled, live) = Polled::new(name, source, format, self.metrics);
-        self.sources.push(polled);
+        let mut define = |kind, name: &str, labels: &[(&str, &str)]| self.metrics.define(kind, name, labels);
+        let (polled, live) = Polled::new(name, source, format, &mut define);
+        self.sources.push(Rc::new(polled));
         Ok(live)
     }
 }

@@ -1,16 +1,24 @@
 //! What collectors of the data layer bring: gauges of the models' own servers.
 
-use super::build::Build;
-use crate::source::Live;
+use crate::source::{Format, Live, Source};
 use ipp_selector::Candidate;
+use std::rc::Rc;
 
-/// Brings figures of the models' servers.
+/// Says where the figures of the models' servers are.
 pub trait Collector {
-    /// Declares a source for each of the models that it can ask. Called once, when the models are known.
-    ///
-    /// # Errors
-    /// Why it cannot work; it becomes a configuration error.
-    fn collect(&self, models: &[Candidate], build: &mut Build<'_>) -> Result<Vec<Collected>, String>;
+    /// Where that model's server tells how it is; nothing where it does not.
+    fn target(&self, model: &Candidate) -> Option<Target>;
+
+    /// How many models are asked at the same time, 1 or more.
+    fn most_at_once(&self) -> usize;
+}
+
+/// What is scraped, and how it is read.
+pub struct Target {
+    /// The request.
+    pub source: Source,
+    /// The reader of answers.
+    pub format: Rc<dyn Format<Document = Scrape>>,
 }
 
 /// What is scraped of one model.

@@ -124,6 +124,12 @@ impl<'a> Request<'a> {
         self.members.spans(field).iter().map(ExactSizeIterator::len).fold(0, usize::saturating_add)
     }
 
+    /// The `type` that the client wrote inside of a body field, where [`Build::inside_field`](super::Build::inside_field)
+    /// asked for it.
+    pub fn field_type(&self, field: FieldId) -> Option<&str> {
+        self.members.told(field)
+    }
+
     /// How many bytes the body has.
     pub fn body_bytes(&self) -> usize {
         self.members.len()

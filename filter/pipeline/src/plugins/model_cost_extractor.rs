@@ -15,7 +15,7 @@ pub(crate) const TYPE: PluginType = PluginType {
             name: "compression",
             kind: "number",
             default: "200",
-            about: "How fine the distribution is, from 20 to 500; more is taken as 500.",
+            about: "How fine the distribution is, greater than 0; below 20 it is 20, above 500 it is 500.",
         },
         Parameter {
             name: "flushIntervalDuration",
@@ -38,10 +38,11 @@ parameters:
     build: |parameters, _| {
         let defaults = CostSettings::DEFAULT;
         let compression = parameters.get("compression").map_or(Ok(CostDigest::DEFAULT_COMPRESSION), |view| {
-            // Above the limit of a record it is that limit.
-            let most = u64::try_from(CostDigest::MAX_COMPRESSION).unwrap_or(u64::MAX);
-            let compression = view.integer(20, u64::MAX)?.min(most);
-            Ok(usize::try_from(compression).unwrap_or(CostDigest::MAX_COMPRESSION))
+            match view.number()? {
+                // What is out of the bounds of a record is taken as the nearest of them; the cast saturates.
+                compression if compression > 0.0 => Ok(compression as usize),
+                _ => Err(view.expected("a number greater than 0")),
+            }
         });
         let flush = duration(parameters, "flushIntervalDuration", defaults.flush_ns);
         let window = duration(parameters, "windowDuration", defaults.window.window_ns);

@@ -5,28 +5,31 @@ mod catalogue;
 mod figures;
 mod scraped;
 mod sessions;
+mod timing;
 
 pub(crate) use figures::Picked;
 pub(super) use sessions::SessionId;
 
 use super::base_model_to_header::not_loaded;
 use super::body_field_to_header::invalid_model;
-use crate::env::Env as World;
 use crate::metrics::MetricId;
 use crate::payload::{FieldId, Value};
-use crate::plugin::{Build, Collected, Fields, ModelSelector, Plugin, PluginType, Request, RequestPlugin};
+use crate::plugin::{
+    Build, Collected, Fields, ModelSelector, Parameter, Plugin, PluginType, Request, RequestPlugin,
+};
 use crate::reject::Rejection;
-use crate::source::Live;
+use crate::source::{Brought, Live};
 use crate::state::{Decision, SelectedModel};
 use catalogue::{Catalogue, Late, Reads};
 use ipp_selector::scorers::{TOKEN_LIMITS, requested_tokens};
 use ipp_selector::{
-    Account, Candidate, Contender, Emptied, Env, IN_FLIGHT, Observer, Query, Requested, Rng, SelectError,
+    Account, Candidate, Contender, Emptied, Env, IN_FLIGHT, Observer, Query, Requested, SelectError,
     Selected, Selector, Session,
 };
 use sessions::{Found, Sessions};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use timing::{Chance, Histograms, Stopwatch};
 
 /// Every model that would suit has enough to do.
 pub(super) const OVERLOADED: &str = "models_overloaded";
@@ -43,19 +46,27 @@ pub(crate) const TYPE: PluginType = PluginType {
             `model_not_found` for a name or group that nobody has, 400 `invalid_model` for a `model` that is no \
             string, 429 or 503 `models_overloaded` with Retry-After where all are filtered for load, and 429 \
             `no_model_available` where the filters leave nobody for another reason.",
-    parameters: &[],
+    parameters: &[Parameter {
+        name: "pluginDurations",
+        kind: "boolean",
+        default: "false",
+        about: "Whether `ipp_plugin_duration_nanoseconds` also tells how long each filter, scorer and picker took \
+                (`ModelSelectorFilter`, `ModelSelectorScorer`, `ModelSelectorPicker`). Each reads Envoy's clock, which \
+                takes longer than many a scorer; without it no clock is read between them.",
+    }],
     example: "type: model-selector\n",
-    build: |_, build| {
+    build: |parameters, build| {
         build.rejection_code(OVERLOADED);
         build.rejection_code(NONE_LEFT);
-        Ok(Plugin::new().model_selector(Host::default()))
+        let timed = parameters.get("pluginDurations").map_or(Ok(false), |view| view.boolean())?;
+        Ok(Plugin::new().model_selector(Host { timed, taken: Cell::new(false) }))
     },
 };
 
 /// Makes the plugin, once.
-#[derive(Default)]
 struct Host {
-    taken: std::cell::Cell<bool>,
+    timed: bool,
+    taken: Cell<bool>,
 }
 
 impl ModelSelector for Host {
@@ -79,7 +90,8 @@ impl ModelSelector for Host {
                     .to_owned(),
             );
         }
-        Selection::new(selector, models, build).map(|selection| Rc::new(selection) as Rc<dyn RequestPlugin>)
+        Selection::new(selector, models, self.timed, build)
+            .map(|selection| Rc::new(selection) as Rc<dyn RequestPlugin>)
     }
 }
 
@@ -90,6 +102,8 @@ struct Selection {
     own: Vec<Candidate>,
     sources: Vec<Live<Vec<Candidate>>>,
     collected: Vec<Collected>,
+    /// What is scraped of the models that sources bring.
+    brought: Vec<Brought>,
     current: RefCell<Current>,
     model: FieldId,
     fields: Vec<(String, FieldId)>,
@@ -97,6 +111,8 @@ struct Selection {
     sessions: Vec<Sessions>,
     /// Whether a plugin on the profile's responses asks how the choice came about.
     explains: bool,
+    /// Nothing where nobody asks how long each plugin takes.
+    histograms: Option<Histograms>,
     success: MetricId,
     failure: MetricId,
     duration: MetricId,
@@ -109,7 +125,13 @@ struct Current {
 }
 
 impl Selection {
-    fn new(selector: Selector, models: Vec<Candidate>, build: &mut Build<'_>) -> Result<Self, String> {
+    fn new(
+        selector: Selector,
+        models: Vec<Candidate>,
+        timed: bool,
+        build: &mut Build<'_>,
+    ) -> Result<Self, String> {
+        let selecting = build.selecting().clone();
         let filtered: Result<Vec<MetricId>, String> =
             selector.filters().map(|kind| build.counter("ipp_filtered_total", &[("plugin", kind)])).collect();
         let attempts = |build: &mut Build<'_>, status: &str| {
@@ -131,11 +153,13 @@ impl Selection {
             selector.session_keys().into_iter().map(|key| Sessions::new(key, build)).collect();
         Ok(Self {
             explains: build.explains_selection(),
+            histograms: timed.then(|| Histograms::new(&selecting, build)).transpose()?,
             reads,
             own: models,
             current: RefCell::new(Current { catalogue, documents: vec![None; sources.len()] }),
             sources,
             collected,
+            brought: build.brought(),
             sessions: sessions?,
             model: build.field("model"),
             fields: names.into_iter().map(|name| (name.clone(), build.field(&name))).collect(),
@@ -148,7 +172,7 @@ impl Selection {
     }
 
     /// Puts the models together anew if a source has given another list. Requests under way keep what they hold.
-    fn follow(&self, current: &mut Current, world: &mut dyn World) -> Result<(), Rejection> {
+    fn follow(&self, current: &mut Current, world: &mut dyn crate::env::Env) -> Result<(), Rejection> {
         let documents = self.sources.iter().map(Live::get);
         let same = |(a, b): (&Option<Rc<_>>, Option<Rc<_>>)| match (a, &b) {
             (Some(a), Some(b)) => Rc::ptr_eq(a, b),
@@ -164,7 +188,11 @@ impl Selection {
                 models.push(model.clone());
             }
         }
-        let catalogue = Catalogue::new(models, &self.reads, &self.collected, &mut Late(world));
+        let mut collected = self.collected.clone();
+        for brought in &self.brought {
+            collected.extend(brought.borrow().iter().cloned());
+        }
+        let catalogue = Catalogue::new(models, &self.reads, &collected, &mut Late(world));
         *current = Current { catalogue: catalogue.map_err(Rejection::internal)?, documents };
         Ok(())
     }
@@ -172,6 +200,14 @@ impl Selection {
 
 impl RequestPlugin for Selection {
     fn process(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
+        let result = self.choose(request);
+        request.count(if result.is_ok() { self.success } else { self.failure });
+        result
+    }
+}
+
+impl Selection {
+    fn choose(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
         let started = request.now_ns();
         // A plugin cannot run inside itself, so that nobody else holds the models.
         let Ok(mut current) = self.current.try_borrow_mut() else {
@@ -180,7 +216,6 @@ impl RequestPlugin for Selection {
         self.follow(&mut current, request.env())?;
         let catalogue = &mut current.catalogue;
         if catalogue.models.is_empty() {
-            request.count(self.failure);
             return Err(not_loaded());
         }
         catalogue.refresh(&self.reads, started, request.env());
@@ -190,29 +225,35 @@ impl RequestPlugin for Selection {
             .map(|sessions| sessions.find(request, &catalogue.models, &catalogue.hashes))
             .collect();
         let (fields, world) = request.split();
+        let world = RefCell::new(world);
         let query = Body { fields, names: &self.fields, sessions: &found };
-        let mut observers =
-            (Removed { before: 0, filters: Vec::new() }, self.explains.then(Account::default));
-        let mut chance = Chance(&mut *world);
+        let watch = self.histograms.as_ref().map(|histograms| Stopwatch::new(histograms, &world));
+        let seen = (Removed::default(), self.explains.then(Account::default));
+        let mut observers = (seen, watch);
+        let mut chance = Chance(&world);
         let mut env = Env { now_ns: started, rng: &mut chance };
         let outcome = self.selector.select_observed(&catalogue.models, &query, &mut env, &mut observers);
-        let (counts, account) = observers;
-        let decision = account.zip(outcome.ok()).map(|(account, chosen)| {
-            Decision::new(account, &self.selector, &catalogue.models, chosen.candidate, started)
-        });
-        let chosen = outcome.map(|selected| (selected.index, selected.candidate.shared_name()));
-        let tokens = requested_tokens(&query) as u32;
-        let malformed = query.model() == Requested::Malformed;
-        for (metric, removed) in self.filtered.iter().zip(&counts.filters) {
-            if *removed > 0 {
-                world.add(*metric, *removed);
-            }
-        }
+        let ((removed, account), watch) = observers;
+        let laps = watch.map(Stopwatch::taken).unwrap_or_default();
+        let world = world.into_inner();
         let ended = world.now_ns();
         world.record(self.duration, ended.saturating_sub(started));
-        world.add(if chosen.is_ok() { self.success } else { self.failure }, 1);
+        for (metric, lap) in laps {
+            world.record(metric, lap);
+        }
+        for (metric, count) in self.filtered.iter().zip(removed.filters) {
+            if count > 0 {
+                world.add(*metric, count);
+            }
+        }
+        let tokens = requested_tokens(&query) as u32;
+        let malformed = query.model() == Requested::Malformed;
+        let selected = outcome.map_err(|error| rejection(error, malformed))?;
+        let decision = account.map(|account| {
+            Decision::new(account, &self.selector, &catalogue.models, selected.candidate, started)
+        });
+        let (index, name) = (selected.index, selected.candidate.shared_name());
 
-        let (index, name) = chosen.map_err(|error| rejection(error, malformed))?;
         if let Some(metrics) = catalogue.metrics.get(index) {
             if let Some(figures) = &catalogue.figures {
                 let in_flight = request.env().gauge(metrics.in_flight);
@@ -289,16 +330,8 @@ impl Query for Body<'_> {
     }
 }
 
-/// The world's chance, as the selector draws from it.
-struct Chance<'a>(&'a mut dyn World);
-
-impl Rng for Chance<'_> {
-    fn next_u64(&mut self) -> u64 {
-        self.0.random()
-    }
-}
-
 /// How many candidates each filter removed.
+#[derive(Default)]
 struct Removed {
     before: usize,
     filters: Vec<u64>,

@@ -3,17 +3,22 @@
 mod exposition;
 
 use crate::config::Invalid;
-use crate::plugin::{Build, Collected, Collector, Parameter, Params, Plugin, PluginType, Scrape};
+use crate::plugin::{Build, Collector, Parameter, Params, Plugin, PluginType, Scrape, Target};
 use crate::source::{Answer, Condensed, DEFAULT_TIMEOUT, Format, Source};
 use exposition::{Fold, gauges};
 use ipp_selector::Candidate;
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// The Go service's.
 const INTERVAL: Duration = Duration::from_secs(30);
 /// What a server tells in one scrape at most. vLLM tells some 100 KiB.
 const MOST_BYTES: u64 = 4 << 20;
+/// The Go service's, as its documentation says; its code asks one after the other.
+const AT_ONCE: usize = 8;
+/// Each is a request of Envoy under way.
+const MOST_AT_ONCE: usize = 64;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Parameters, defaults, and how series are put together; in the order of [`Scrape::ATTRIBUTES`].
@@ -27,7 +32,7 @@ const GAUGES: [(&str, &str, Fold); 4] = [
 pub(crate) const TYPE: PluginType = PluginType {
     name: "router-metrics-collector",
     about: "Collector of the data layer: scrapes each model that has a `metricsURL` (`model-config-datasource`), by one \
-            worker of the process, all at their own times, eight at once at most. What it finds are attributes of the \
+            worker of the process, whether they stand in the configuration or come from a `source`, all at their own times, and `maxConcurrent` at most at once. What it finds are attributes of the \
             model for `attribute-scorer` and `attribute-filter`, with the time of the scrape: `kv-cache-utilization`, \
             `cpu-cache-utilization`, `waiting-requests`, `running-requests`. Prometheus' text format; gauges, and series \
             without a type, as `/federate` gives them. Of several series the greatest ratio counts, and the sum of \
@@ -52,7 +57,7 @@ pub(crate) const TYPE: PluginType = PluginType {
             name: "maxConcurrent",
             kind: "number",
             default: "8",
-            about: "Accepted and without effect: it is eight.",
+            about: "How many models are asked at the same time; 0 means the default, and above 64 it is 64.",
         },
         Parameter {
             name: "utilizationMetric",
@@ -107,7 +112,10 @@ fn build(parameters: &Params<'_>, _: &mut Build<'_>) -> Result<Plugin, Invalid> 
         let name = parameters.get(parameter).map_or(Ok(""), |view| view.string())?;
         Ok(if name.is_empty() { default } else { name }.to_owned())
     });
-    concurrent?;
+    let most_at_once = match usize::try_from(concurrent?).unwrap_or(usize::MAX) {
+        0 => AT_ONCE,
+        most => most.min(MOST_AT_ONCE),
+    };
     let mut metrics = Vec::new();
     for name in names {
         metrics.push(name?);
@@ -116,6 +124,7 @@ fn build(parameters: &Params<'_>, _: &mut Build<'_>) -> Result<Plugin, Invalid> 
         cluster: cluster?.to_owned(),
         interval: interval?,
         timeout: timeout?,
+        most_at_once,
         metrics,
     }))
 }
@@ -124,33 +133,28 @@ struct RouterMetrics {
     cluster: String,
     interval: Duration,
     timeout: Duration,
+    most_at_once: usize,
     metrics: Vec<String>,
 }
 
 impl Collector for RouterMetrics {
-    fn collect(&self, models: &[Candidate], build: &mut Build<'_>) -> Result<Vec<Collected>, String> {
-        let mut collected = Vec::new();
-        for model in models {
-            let Some(url) = model.get(&super::model_config_datasource::METRICS_ENDPOINT) else { continue };
-            let endpoint = Endpoint::parse(url)
-                .ok_or_else(|| format!("the metricsURL of the model {:?} is no http URL", model.name()))?;
-            let source = Source {
-                cluster: self.cluster.replace("{host}", endpoint.host).replace("{port}", endpoint.port),
-                authority: endpoint.authority.to_owned(),
-                path: endpoint.path.to_owned(),
-                headers: Vec::new(),
-                interval: self.interval,
-                timeout: self.timeout,
-                max_bytes: MOST_BYTES,
-            };
-            let format = Gauges(self.metrics.clone());
-            let live = build.source_of(source, Some(model.name()), format)?;
-            collected.push(Collected { model: model.name().to_owned(), live });
-        }
-        if collected.is_empty() {
-            return Err("no model of the data sources has a `metricsURL` that could be scraped".to_owned());
-        }
-        Ok(collected)
+    fn target(&self, model: &Candidate) -> Option<Target> {
+        // A URL that is none was refused where the model was read.
+        let endpoint = Endpoint::parse(model.get(&super::model_config_datasource::METRICS_ENDPOINT)?)?;
+        let source = Source {
+            cluster: self.cluster.replace("{host}", endpoint.host).replace("{port}", endpoint.port),
+            authority: endpoint.authority.to_owned(),
+            path: endpoint.path.to_owned(),
+            headers: Vec::new(),
+            interval: self.interval,
+            timeout: self.timeout,
+            max_bytes: MOST_BYTES,
+        };
+        Some(Target { source, format: Rc::new(Gauges(self.metrics.clone())) })
+    }
+
+    fn most_at_once(&self) -> usize {
+        self.most_at_once
     }
 }
 

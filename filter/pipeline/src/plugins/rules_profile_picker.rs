@@ -19,11 +19,18 @@ pub(crate) const TYPE: PluginType = PluginType {
             | `estimatedPromptTokens` | condition | a quarter of the bytes, as sent, of `messages`, `prompt`, `input`, \
             `system`, `instructions` and `tools`; images in them count by their bytes too |\n\
             | `hasTools` | boolean | `tools` or `functions` is an array of 8 bytes or more |\n\
+            | `hasImages` | boolean | a part of a message is of type `image_url`, `input_image` or `image`: in `content` \
+            of `messages` and `input`, in what a tool gave (`content` in it, `output`); the name of such a type in a text is \
+            none |\n\
             | `hasResponseFormat` | boolean | `response_format` is an object |\n\
+            | `responseFormat` | condition | the first there is of: `type` of `response_format`, of `format` in `text` \
+            (OpenAI's Responses), of `output_format`, of `format` in `output_config` (Anthropic); at most 64 bytes; a \
+            `response_format` that is a string |\n\
             | `streaming` | boolean | `stream` is `true` |\n\n\
             A condition is a map in which all holds: `equals` (a string, number or boolean of that type), `oneOf` (a list of \
             them), `prefix`, `exists` (`true` or `false`), and, for numbers and for headers that are numbers, `lessThan`, \
-            `atMost`, `atLeast`, `greaterThan`. Case counts. What is inside of arrays and objects is not looked at.",
+            `atMost`, `atLeast`, `greaterThan`. Case counts. What else is inside of arrays and objects is not looked at. A rule with `hasImages` or \
+            `responseFormat` makes the scan of these fields slower, for every request.",
     parameters: &[
         Parameter {
             name: "default",
@@ -52,6 +59,8 @@ parameters:
       body: {model: {prefix: auto}, temperature: {atMost: 0.2}}
       estimatedPromptTokens: {greaterThan: 32000}
       hasTools: true
+  - profile: p
+    when: {hasImages: true, responseFormat: {oneOf: [json_object, json_schema]}}
 ",
     build: |parameters, build| {
         let default = parameters.required_text("default");

@@ -84,8 +84,8 @@ fn count(parameters: &Params<'_>, name: &str, default: f64, most: f64) -> Result
     let Some(view) = parameters.get(name) else { return Ok(default) };
     match view.number()? {
         number if number <= 0.0 => Ok(default),
-        number if number >= 1.0 && number <= most => Ok(number.trunc()),
-        _ => Err(view.expected(&format!("a number up to {most}"))),
+        number if number.fract() == 0.0 && number <= most => Ok(number),
+        _ => Err(view.expected(&format!("a whole number up to {most}"))),
     }
 }
 

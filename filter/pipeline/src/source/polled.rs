@@ -1,7 +1,8 @@
 //! A source of a configuration as the proxy sees it: what to fetch, what to count, and where documents go.
 
+use super::collecting::Define;
 use super::{Answer, Condensed, Failure, Format, Live, Source};
-use crate::metrics::{MetricId, MetricKind, Metrics};
+use crate::metrics::{MetricId, MetricKind};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
@@ -12,6 +13,8 @@ pub struct Polled {
     metrics: SourceMetrics,
     identity: u64,
     document: Rc<dyn Document>,
+    /// Whose sources are not all fetched at the same time, and how many of them are.
+    group: Option<(String, usize)>,
 }
 
 /// The metrics of a source, all with the label `source`.
@@ -66,20 +69,20 @@ impl Polled {
         name: String,
         source: Source,
         format: F,
-        metrics: &mut Metrics,
+        define: &mut Define<'_>,
     ) -> (Self, Live<F::Document>) {
         let label = [("source", name.as_str())];
-        let mut define = |kind, metric| metrics.define(kind, metric, &label);
+        let mut of_source = |kind, metric| define(kind, metric, &label);
         let metrics = SourceMetrics {
-            fetches: define(MetricKind::Counter, "ipp_source_fetches_total"),
-            documents: define(MetricKind::Counter, "ipp_source_documents_total"),
-            last_success: define(MetricKind::Gauge, "ipp_source_last_success_timestamp_seconds"),
-            problems: define(MetricKind::Gauge, "ipp_source_problems"),
-            reading: define(MetricKind::Histogram, "ipp_source_read_microseconds"),
+            fetches: of_source(MetricKind::Counter, "ipp_source_fetches_total"),
+            documents: of_source(MetricKind::Counter, "ipp_source_documents_total"),
+            last_success: of_source(MetricKind::Gauge, "ipp_source_last_success_timestamp_seconds"),
+            problems: of_source(MetricKind::Gauge, "ipp_source_problems"),
+            reading: of_source(MetricKind::Histogram, "ipp_source_read_microseconds"),
             failures: Failure::ALL
                 .map(|reason| {
                     let labels = [("source", name.as_str()), ("reason", reason.label())];
-                    (reason, metrics.define(MetricKind::Counter, "ipp_source_fetch_failures_total", &labels))
+                    (reason, define(MetricKind::Counter, "ipp_source_fetch_failures_total", &labels))
                 })
                 .to_vec(),
         };
@@ -89,12 +92,23 @@ impl Polled {
         (&name, format.name(), cluster, authority, path, headers).hash(&mut hasher);
         let live = Live::default();
         let document = Rc::new(Typed { format, live: live.clone() });
-        (Self { name, source, metrics, identity: hasher.finish(), document }, live)
+        (Self { name, source, metrics, identity: hasher.finish(), document, group: None }, live)
     }
 
     /// The name: that of the plugin, and behind a slash what tells several of its sources apart.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Of the sources of this group at most so many are fetched at the same time.
+    pub(crate) fn at_most(mut self, group: &str, most: usize) -> Self {
+        self.group = Some((group.to_owned(), most));
+        self
+    }
+
+    /// The group, and how many of its sources may be fetched at the same time; nothing for what is in none.
+    pub fn group(&self) -> Option<(&str, usize)> {
+        self.group.as_ref().map(|(name, most)| (name.as_str(), *most))
     }
 
     /// Where its documents come from.

@@ -47,11 +47,13 @@ impl Next {
 }
 
 impl Members {
-    /// Reads tokens up to the one that closes the second level. False if it read nothing.
+    /// Reads tokens up to the one that closes the second level, or the one below what [`Path`](super::Path) is on. False
+    /// if it read nothing.
     pub(super) fn nested(&mut self, cursor: &mut Cursor<'_>) -> bool {
         let Some(mut next) = Next::of(self.state) else { return false };
         let chunk = cursor.chunk;
         let mut at = cursor.at;
+        let floor = self.path.on().wrapping_add(1);
         // A string that the lane cannot read to its end: which kind, and how far it is read.
         let mut open = None;
         'lane: loop {
@@ -68,7 +70,7 @@ impl Members {
                             break 'lane;
                         }
                     },
-                    Some(b'}') if next == Next::FirstKey && self.stack.depth() > 2 => {
+                    Some(b'}') if next == Next::FirstKey && self.stack.depth() > floor => {
                         self.stack.pop();
                         at = at.wrapping_add(1);
                         next = Next::AfterValue;
@@ -103,7 +105,7 @@ impl Members {
                         next = if object { Next::FirstKey } else { Next::FirstElement };
                         continue 'lane;
                     }
-                    Some(b']') if next == Next::FirstElement && self.stack.depth() > 2 => {
+                    Some(b']') if next == Next::FirstElement && self.stack.depth() > floor => {
                         self.stack.pop();
                         at = at.wrapping_add(1);
                     }
@@ -120,7 +122,9 @@ impl Members {
                 match (chunk.get(at), self.stack.in_object()) {
                     (Some(b','), true) => next = Next::Key,
                     (Some(b','), false) => next = Next::Value,
-                    (Some(b'}'), true) | (Some(b']'), false) if self.stack.depth() > 2 => self.stack.pop(),
+                    (Some(b'}'), true) | (Some(b']'), false) if self.stack.depth() > floor => {
+                        self.stack.pop()
+                    }
                     _ => break 'lane,
                 }
                 at = at.wrapping_add(1);

@@ -20,7 +20,11 @@ impl Members {
                 Ok(())
             }
             (State::Key | State::FirstKey, b'"') => {
-                self.role = if self.stack.depth() == 1 { Role::TopKey } else { Role::Key };
+                self.role = match self.stack.depth() {
+                    1 => Role::TopKey,
+                    depth if depth == self.path.on() => Role::PathKey,
+                    _ => Role::Key,
+                };
                 self.kept.begin(self.behind(cursor));
                 self.state = State::String;
                 Ok(())
@@ -76,22 +80,32 @@ impl Members {
                 None => return Err(self.unexpected(cursor, 1, "a value")),
             },
         };
-        if self.stack.depth() == 1 {
+        let depth = self.stack.depth();
+        if depth == 1 {
             self.value_start = here;
             if let Some(field) = self.next {
                 if let Some(captured) = self.fields.get_mut(field.0) {
                     let spans = std::mem::take(&mut captured.spans);
-                    *captured = Captured { kind: Some(kind), spans, ..Captured::default() };
+                    // A text counts as too long until it was kept.
+                    let is_text = matches!(kind, Kind::String | Kind::Number);
+                    *captured =
+                        Captured { kind: Some(kind), spans, too_long: is_text, ..Captured::default() };
+                }
+                if matches!(kind, Kind::Object | Kind::Array) {
+                    self.path.begin(wanted.inside(field));
                 }
                 if matches!(kind, Kind::Object | Kind::Array) && wanted.whole.contains(&field) {
                     self.whole = Some(field);
                 }
-                if matches!(kind, Kind::String | Kind::Number) {
+                if matches!(kind, Kind::String | Kind::Number) && wanted.texts.contains(&field) {
                     self.role = Role::Wanted(field);
                     // A number begins with the byte that was read, a string behind its quote.
                     self.kept.begin(if kind == Kind::String { here.wrapping_add(1) } else { here });
                 }
             }
+        } else if kind == Kind::String && self.path.is_type(depth) {
+            self.role = Role::Type;
+            self.kept.begin(here.wrapping_add(1));
         }
         match kind {
             Kind::Object => self.open(true, cursor),
@@ -108,6 +122,7 @@ impl Members {
         if !self.stack.push(object) {
             return Err(BodyError::TooDeep { offset: self.behind(cursor).wrapping_sub(1) });
         }
+        self.path.open(self.stack.depth(), object);
         self.state = if object { State::FirstKey } else { State::FirstElement };
         Ok(())
     }
@@ -115,6 +130,7 @@ impl Members {
     #[inline]
     fn close(&mut self, cursor: &Cursor<'_>) -> Result<(), BodyError> {
         self.stack.pop();
+        self.path.close(self.stack.depth().max(1));
         if self.stack.depth() == 0 {
             self.state = State::Done;
             return Ok(());

@@ -1,7 +1,7 @@
 //! The reader against serde_json, for every way of cutting the bytes.
 
 use super::*;
-use crate::payload::MAX_KEY_BYTES;
+use crate::payload::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 

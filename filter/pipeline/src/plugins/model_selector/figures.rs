@@ -233,9 +233,13 @@ impl Figures {
         {
             let cost = model.prices.cost(prompt as f64, completion as f64);
             let window = self.settings.cost.window;
-            let changed =
-                env::update(env, &model.cost, |record: &mut CostRecord| record.observe([cost], now, window));
-            kept &= changed.is_some();
+            // As in the Go service: an answer of no tokens, or an embedding, says nothing of the price of a chat.
+            if prompt > 0 && completion > 0 {
+                let changed = env::update(env, &model.cost, |record: &mut CostRecord| {
+                    record.observe([cost], now, window);
+                });
+                kept &= changed.is_some();
+            }
         }
         if !kept {
             env.add(self.lost, 1);

@@ -23,6 +23,7 @@ pub(super) struct Sessions {
     hits: MetricId,
     misses: MetricId,
     moved: MetricId,
+    evictions: MetricId,
     lost: MetricId,
 }
 
@@ -50,6 +51,7 @@ impl Sessions {
             hits: counter("ipp_session_affinity_cache_hits_total")?,
             misses: counter("ipp_session_affinity_cache_misses_total")?,
             moved: counter("ipp_session_affinity_moved_total")?,
+            evictions: counter("ipp_session_affinity_cache_evictions_total")?,
             lost: counter("ipp_session_affinity_lost_total")?,
             rules,
         })
@@ -110,10 +112,12 @@ impl Found<'_> {
         let env = request.env();
         let table = sessions.rules.table;
         let written = env::update(env, &key, |bucket: &mut SessionBucket| {
-            bucket.put(hash, model_hash, now, expires, table);
+            bucket.put(hash, model_hash, now, expires, table)
         });
-        if written.is_none() {
-            env.add(sessions.lost, 1);
+        match written {
+            None => env.add(sessions.lost, 1),
+            Some(0) => {}
+            Some(gone) => env.add(sessions.evictions, u64::try_from(gone).unwrap_or(u64::MAX)),
         }
         if known && bound.is_none_or(|bound| *bound != *model) {
             env.add(sessions.moved, 1);

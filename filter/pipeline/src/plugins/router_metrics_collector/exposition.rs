@@ -39,7 +39,9 @@ pub(super) fn gauges(text: &str, wanted: &[(&str, Fold)]) -> Vec<Option<f64>> {
         let Some(number) = number.filter(|number| number.is_finite()) else { continue };
         if let (Some(slot), Some((_, fold))) = (found.get_mut(at), wanted.get(at)) {
             *slot = Some(match (*slot, fold) {
-                (None, _) => number,
+                // As in the Go service a ratio is never below 0.
+                (None, Fold::Max) => number.max(0.0),
+                (None, Fold::Sum) => number,
                 (Some(before), Fold::Max) => before.max(number),
                 (Some(before), Fold::Sum) => before + number,
             });
@@ -88,7 +90,7 @@ mod tests {
             ("x NaN\nx +Inf\nx 2\n", Some(2.0), Some(2.0)),
             ("x\nx{\nx{a=\"1\"\nx{} \nx seven\nxx 5\n", None, None),
             ("  x\t8\r\n", Some(8.0), Some(8.0)),
-            ("x -1\nx -3", Some(-1.0), Some(-4.0)),
+            ("x -1\nx -3", Some(0.0), Some(-4.0)),
             ("", None, None),
         ] {
             assert_eq!((one(text, Fold::Max), one(text, Fold::Sum)), (max, sum), "{text}");

@@ -3,7 +3,7 @@
 use super::condition::{Condition, Found};
 use crate::config::{Invalid, View};
 use crate::head::HeaderId;
-use crate::payload::{FieldId, Value};
+use crate::payload::{FieldId, Inside, Value};
 use crate::plugin::{Build, Request};
 
 /// The keys of `when`.
@@ -14,12 +14,25 @@ pub(super) const KNOWN: &[&str] = &[
     "body",
     "estimatedPromptTokens",
     "hasTools",
+    "hasImages",
     "hasResponseFormat",
+    "responseFormat",
     "streaming",
 ];
 
 /// The fields in which a prompt may be, in OpenAI's and Anthropic's APIs.
 const PROMPT: [&str; 6] = ["messages", "prompt", "input", "system", "instructions", "tools"];
+
+/// The fields whose parts may be images: of chats and of OpenAI's Responses.
+const PARTS: [&str; 2] = ["messages", "input"];
+
+/// Where a request says in which format it wants the answer: OpenAI's chat, its Responses, Anthropic's messages.
+const FORMATS: [(&str, Inside); 4] = [
+    ("response_format", Inside::Format),
+    ("text", Inside::InnerFormat),
+    ("output_format", Inside::Format),
+    ("output_config", Inside::InnerFormat),
+];
 
 /// An array of tools with something in it is not shorter than `[{"":0}]`; `[]` with white space may be as long,
 /// and nobody writes it.
@@ -33,7 +46,9 @@ pub(super) enum Fact {
     Field(FieldId, Condition),
     PromptTokens(Vec<FieldId>, Condition),
     HasTools(Vec<FieldId>, bool),
+    HasImages(Vec<FieldId>, bool),
     HasResponseFormat(FieldId, bool),
+    ResponseFormat(FieldId, Vec<FieldId>, Condition),
     Streaming(FieldId, bool),
 }
 
@@ -45,13 +60,22 @@ impl Fact {
         build: &mut Build<'_>,
         facts: &mut Vec<Self>,
     ) -> Result<(), Invalid> {
-        let mut fields = |names: &[&str]| names.iter().map(|name| build.field(name)).collect::<Vec<_>>();
+        let mut places =
+            |names: &[&str]| names.iter().map(|name| build.place_of_field(name)).collect::<Vec<_>>();
         facts.push(match name {
             "method" => Self::Method(Condition::read(view)?),
             "path" => Self::Path(Condition::read(view)?),
-            "estimatedPromptTokens" => Self::PromptTokens(fields(&PROMPT), Condition::read(view)?),
-            "hasTools" => Self::HasTools(fields(&["tools", "functions"]), view.boolean()?),
+            "estimatedPromptTokens" => Self::PromptTokens(places(&PROMPT), Condition::read(view)?),
+            "hasTools" => Self::HasTools(places(&["tools", "functions"]), view.boolean()?),
             "hasResponseFormat" => Self::HasResponseFormat(build.field("response_format"), view.boolean()?),
+            "hasImages" => {
+                let fields = PARTS.map(|name| build.inside_field(name, Inside::Parts));
+                Self::HasImages(fields.to_vec(), view.boolean()?)
+            }
+            "responseFormat" => {
+                let fields = FORMATS.map(|(name, inside)| build.inside_field(name, inside));
+                Self::ResponseFormat(build.field("response_format"), fields.to_vec(), Condition::read(view)?)
+            }
             "streaming" => Self::Streaming(build.field("stream"), view.boolean()?),
             "headers" => {
                 let headers = view.any_object()?;
@@ -94,8 +118,24 @@ impl Fact {
                 });
                 has == *wanted
             }
+            Self::HasImages(fields, wanted) => {
+                fields.iter().any(|field| request.field_type(*field).is_some()) == *wanted
+            }
+            Self::ResponseFormat(named, fields, condition) => {
+                condition.holds(response_format(request, *named, fields))
+            }
             Self::HasResponseFormat(field, wanted) => (request.field(*field) == Value::Object) == *wanted,
             Self::Streaming(field, wanted) => (request.field(*field) == Value::Bool(true)) == *wanted,
         }
     }
+}
+
+/// The first format that a request names; a `response_format` that is a string is one, too.
+fn response_format<'r>(request: &'r Request<'_>, named: FieldId, fields: &[FieldId]) -> Found<'r> {
+    let text = match request.field(named) {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
+    let told = text.or_else(|| fields.iter().find_map(|field| request.field_type(*field)));
+    told.map_or(Found::Absent, |text| Found::Text(text.as_bytes()))
 }
