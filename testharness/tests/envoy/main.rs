@@ -21,6 +21,7 @@ mod selection;
 mod shipped;
 mod shipped_dynamic;
 mod side_by_side;
+mod simulation;
 mod spoofing;
 
 /// The filter as it is: one that does all of the work.
