@@ -20,6 +20,7 @@ mod routing;
 mod selection;
 mod shipped;
 mod shipped_dynamic;
+mod shipped_selection;
 mod side_by_side;
 mod simulation;
 mod spoofing;
