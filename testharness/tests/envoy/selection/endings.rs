@@ -12,6 +12,7 @@ use ipp_testharness::bootstrap::{Bootstrap, Cluster, Filter, Listener};
 use ipp_testharness::upstream::Protocol::{H1, H2};
 use ipp_testharness::wait::{until, within};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use self::client::{Open, Reach};
 use super::{Selection, ask, total, until_in_flight};
@@ -90,22 +91,24 @@ impl Server {
     }
 }
 
-/// Requests over HTTP/1 and HTTP/2 on that listener, all at the same time, each of which is given to a model or none.
+/// Clients that wait for the end of an answer. After a reset Envoy lets those of HTTP/1 wait for another second.
+type Clients = JoinSet<Result<()>>;
+
+/// Requests over HTTP/1 and HTTP/2 on that listener, all at the same time, with the statuses that their answers may have,
+/// and whether those break off.
 async fn ended(
     rig: &Rig,
-    name: &str,
+    clients: &mut Clients,
+    name: &'static str,
     server: Server,
-    chosen: bool,
-    status: &[u16],
-    broken: bool,
+    expected: (&'static [u16], bool),
 ) -> Result<()> {
     let before = total(rig, "ipp_model_selected_total").await?;
     let gate = Gate::new();
     let mut open = Vec::new();
     // No more than three: so many retries does Envoy allow at the same time.
     for protocol in [H1, H1, H2] {
-        let model = if chosen { "auto" } else { "nobody" };
-        let (case, request) = tag(ask(model));
+        let (case, request) = tag(ask("auto"));
         rig.script(&case, server.answer(&gate));
         open.push(Open::send(rig.address(name), protocol, &request, Reach::All).await?);
     }
@@ -118,11 +121,19 @@ async fn ended(
         gate.open();
     }
     for open in open {
-        let ended = within("an answer", open.end()).await?;
-        ensure!(status.contains(&ended.status) && ended.broken == broken, "{ended:?}");
+        clients.spawn(async move {
+            let ended = within("an answer", open.end()).await?;
+            let (statuses, broken) = expected;
+            ensure!(
+                statuses.contains(&ended.status) && ended.broken == broken,
+                "{name}, {server:?}: {ended:?}"
+            );
+            Ok(())
+        });
     }
+    nothing_left(rig, before + 3.0).await?;
     gate.open();
-    nothing_left(rig, before + if chosen { 3.0 } else { 0.0 }).await
+    Ok(())
 }
 
 /// Clients that send so much, wait for so much, and leave: by a reset or by closing, of the connection or the stream.
@@ -194,7 +205,8 @@ async fn whoever_ends_a_request_and_whenever_nothing_stays_in_flight() -> Result
     {
         left(&rig, reach, server).await.with_context(|| format!("clients leave: {reach:?}, {server:?}"))?;
     }
-    let timed_out = &[408, 504][..];
+    const TIMED_OUT: &[u16] = &[408, 504];
+    let mut clients = Clients::new();
     for (name, server, status, broken) in [
         ("main", Server::Answers, &[200][..], false),
         ("main", Server::AnswersWithTrailers, &[200], false),
@@ -207,9 +219,9 @@ async fn whoever_ends_a_request_and_whenever_nothing_stays_in_flight() -> Result
         ("h2", Server::Answers, &[200], false),
         ("h2", Server::ResetsAtOnce, &[503], false),
         ("h2", Server::ResetsInTheBody, &[200], true),
-        ("timeout", Server::Silent, timed_out, false),
+        ("timeout", Server::Silent, TIMED_OUT, false),
         ("timeout", Server::Stalls, &[200], true),
-        ("idle", Server::Silent, timed_out, false),
+        ("idle", Server::Silent, TIMED_OUT, false),
         ("idle", Server::Stalls, &[200], true),
         // The second time a model server answers.
         ("retrying", Server::Fails(503), &[200], false),
@@ -219,16 +231,23 @@ async fn whoever_ends_a_request_and_whenever_nothing_stays_in_flight() -> Result
         // Another filter answers in place of a model server.
         ("behind", Server::Answers, &[418], false),
     ] {
-        let outcome = ended(&rig, name, server, true, status, broken).await;
+        let outcome = ended(&rig, &mut clients, name, server, (status, broken)).await;
         outcome.with_context(|| format!("{name}, {server:?}"))?;
     }
-    ended(&rig, "main", Server::Answers, false, &[404], false).await.context("a model that is none")?;
+    for client in clients.join_all().await {
+        client?;
+    }
+    // Who is given to no model is not in flight.
+    for protocol in [H1, H2] {
+        assert_eq!(rig.ask(protocol, "main", ask("nobody")).await?.response.status, 404);
+    }
 
     // And it goes on from there.
+    let all = total(&rig, "ipp_model_selected_total").await?;
     for protocol in [H1, H2] {
         assert_eq!(rig.ask(protocol, "main", ask("auto")).await?.response.status, 200);
     }
-    until_in_flight(&rig, 0.0).await?;
+    nothing_left(&rig, all + 2.0).await?;
     rig.assert_healthy().await;
     Ok(())
 }
