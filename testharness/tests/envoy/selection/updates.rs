@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ipp_testharness::answer::{Answer, Gate, Step};
+use ipp_testharness::artifacts;
 use ipp_testharness::client::{Request, Response, fetch, h1, h2};
 use ipp_testharness::envoy::Update;
 use ipp_testharness::upstream::Protocol::{self, H1, H2};
@@ -58,6 +59,34 @@ fn as_before(response: &Response, model: &str) -> Result<()> {
     Ok(())
 }
 
+/// Sessions of each model, which begin with a stream, so that each model is measured.
+async fn bind(rig: &Rig) -> Result<BTreeMap<String, String>> {
+    let mut sessions = BTreeMap::new();
+    for number in 0..12 {
+        let (session, model) = (format!("chat-{number}"), ["a", "b", "c"][number % 3]);
+        let body = format!(r#"{{"model":"{model}","stream":true}}"#);
+        let (case, request) = tag(Request::post(CHAT, body).header(SESSION, &session));
+        rig.script(&case, Answer::events([(Duration::from_millis(2), HI), (Duration::ZERO, "[DONE]")]));
+        ensure!(fetch(H1, rig.address("main"), &request).await?.status == 200);
+        sessions.insert(session, model.to_owned());
+    }
+    Ok(sessions)
+}
+
+/// Waits until a choice takes over what was learned of each model.
+async fn until_known(rig: &Rig, sessions: &BTreeMap<String, String>, asked: &AtomicU64) -> Result<()> {
+    for (session, model) in sessions {
+        until("what was learned to be known", async || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let request = tag(ask("auto").header(SESSION, session)).1;
+            let response = fetch(H1, rig.address("main"), &request).await?;
+            Ok(as_before(&response, model).is_ok().then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// Requests of the sessions, one after the other, until it is told to stop.
 async fn load(
     rig: &Rig,
@@ -101,30 +130,9 @@ async fn replaced_under_load(way: Way) -> Result<()> {
     let (rig, address, asked) = (&bench.rig, bench.rig.address("main"), AtomicU64::new(0));
     let count = |by: u64| asked.fetch_add(by, Ordering::Relaxed);
 
-    // Each model is measured, and has sessions.
-    let mut sessions = BTreeMap::new();
-    for number in 0..12 {
-        let (session, model) = (format!("chat-{number}"), ["a", "b", "c"][number % 3]);
-        let body = format!(r#"{{"model":"{model}","stream":true}}"#);
-        let (case, request) = tag(Request::post(CHAT, body).header(SESSION, &session));
-        rig.script(&case, Answer::events([(Duration::from_millis(2), HI), (Duration::ZERO, "[DONE]")]));
-        ensure!(fetch(H1, address, &request).await?.status == 200);
-        sessions.insert(session, model.to_owned());
-    }
-    count(12);
-    // Until a choice takes over what was learned.
-    until("what was learned to be known everywhere", async || {
-        for (session, model) in &sessions {
-            count(1);
-            let response = fetch(H1, address, &tag(ask("auto").header(SESSION, session)).1).await?;
-            if as_before(&response, model).is_err() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(()))
-    })
-    .await?;
-
+    let sessions = bind(rig).await?;
+    count(sessions.len() as u64);
+    until_known(rig, &sessions, &asked).await?;
     let gate = Gate::new();
     let (mut one, connection, two) = held(rig, &gate).await?;
     count(30);
@@ -188,4 +196,50 @@ async fn replaced_through_the_listener_under_load_it_loses_nothing() -> Result<(
 #[tokio::test]
 async fn replaced_through_the_filter_under_load_it_loses_nothing() -> Result<()> {
     replaced_under_load(Way::Filter).await
+}
+
+/// Another module under the same `vm_id` is another VM beside the old one, as in an upgrade.
+#[tokio::test]
+async fn another_module_goes_on_with_what_is_in_flight_learned_and_bound() -> Result<()> {
+    let bench = Bench::start_on(4, Way::Listener, stock("main", &config(1))).await?;
+    let (rig, address) = (&bench.rig, bench.rig.address("main"));
+    let sessions = bind(rig).await?;
+    let asked = AtomicU64::new(sessions.len() as u64);
+    until_known(rig, &sessions, &asked).await?;
+    let gate = Gate::new();
+    let (mut one, connection, two) = held(rig, &gate).await?;
+    asked.fetch_add(30, Ordering::Relaxed);
+    let mut bootstrap = rig.bootstrap.clone();
+    for filter in &mut bootstrap.listeners[0].filters {
+        filter.module = artifacts::custom_module();
+        filter.config = config(2);
+    }
+    ensure!(rig.envoy.replace_listeners(&bootstrap, 2).await? == Update::Accepted);
+    until("the new module", async || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        let response = fetch(H1, address, &tag(ask("auto")).1).await?;
+        Ok(response.headers.contains("x-revision-2").then_some(()))
+    })
+    .await?;
+    for (session, model) in &sessions {
+        asked.fetch_add(1, Ordering::Relaxed);
+        as_before(&fetch(H2, address, &tag(ask("auto").header(SESSION, session)).1).await?, model)?;
+    }
+    until_in_flight(rig, 30.0).await?;
+    ensure!(total(rig, "ipp_model_selected_total").await? == asked.into_inner() as f64);
+    for connection in one.drain(..5) {
+        connection.abort()?;
+    }
+    until_in_flight(rig, 25.0).await?;
+    gate.open();
+    for connection in &mut one {
+        within("the end of a stream", connection.response("POST")).await?;
+    }
+    for stream in two {
+        within("the end of a stream", stream.response()).await?;
+    }
+    drop(connection);
+    until_in_flight(rig, 0.0).await?;
+    rig.assert_healthy().await;
+    Ok(())
 }
