@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use ipp_testharness::answer::{Answer, Gate, Step};
@@ -11,9 +11,9 @@ use ipp_testharness::artifacts;
 use ipp_testharness::client::{Request, Response, fetch, h1, h2};
 use ipp_testharness::envoy::Update;
 use ipp_testharness::upstream::Protocol::{self, H1, H2};
-use ipp_testharness::wait::{until, within};
+use ipp_testharness::wait::{PATIENCE, until, within};
 
-use super::{CHOSEN, Selection, ask, total, until_in_flight};
+use super::{CHOSEN, Selection, ask, connections, total, until_in_flight};
 use crate::config_update::{Bench, Way};
 use crate::support::CHAT;
 use crate::support::configs::HI;
@@ -63,7 +63,7 @@ fn as_before(response: &Response, model: &str) -> Result<()> {
 async fn bind(rig: &Rig) -> Result<BTreeMap<String, String>> {
     let mut sessions = BTreeMap::new();
     for number in 0..12 {
-        let (session, model) = (format!("chat-{number}"), ["a", "b", "c"][number % 3]);
+        let (session, model) = (format!("chat-{number:02}"), ["a", "b", "c"][number % 3]);
         let body = format!(r#"{{"model":"{model}","stream":true}}"#);
         let (case, request) = tag(Request::post(CHAT, body).header(SESSION, &session));
         rig.script(&case, Answer::events([(Duration::from_millis(2), HI), (Duration::ZERO, "[DONE]")]));
@@ -73,16 +73,22 @@ async fn bind(rig: &Rig) -> Result<BTreeMap<String, String>> {
     Ok(sessions)
 }
 
-/// Waits until a choice takes over what was learned of each model.
+/// Waits until every worker has taken over what was learned of each model.
 async fn until_known(rig: &Rig, sessions: &BTreeMap<String, String>, asked: &AtomicU64) -> Result<()> {
-    for (session, model) in sessions {
-        until("what was learned to be known", async || {
-            asked.fetch_add(1, Ordering::Relaxed);
-            let request = tag(ask("auto").header(SESSION, session)).1;
-            let response = fetch(H1, rig.address("main"), &request).await?;
-            Ok(as_before(&response, model).is_ok().then_some(()))
-        })
-        .await?;
+    for mut connection in connections(rig, "main").await? {
+        for (session, model) in sessions.iter().take(3) {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                asked.fetch_add(1, Ordering::Relaxed);
+                let request = tag(ask("auto").header(SESSION, session)).1;
+                let response = within("an answer", connection.exchange(&request)).await?;
+                match as_before(&response, model) {
+                    Ok(()) => break,
+                    error if Instant::now() > deadline => return error,
+                    Err(_) => {}
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -144,7 +150,7 @@ async fn replaced_under_load(way: Way) -> Result<()> {
             ensure!(bench.update(&config(revision)).await? == Update::Accepted);
             until("the new configuration", async || {
                 count(1);
-                let response = fetch(H1, address, &tag(ask("auto").header(SESSION, "chat-0")).1).await?;
+                let response = fetch(H1, address, &tag(ask("auto").header(SESSION, "chat-00")).1).await?;
                 as_before(&response, "a")?;
                 Ok(response.headers.contains(&format!("x-revision-{revision}")).then_some(()))
             })
