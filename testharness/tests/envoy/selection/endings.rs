@@ -19,7 +19,7 @@ use super::{Selection, ask, total, until_in_flight};
 use crate::support::rig::{CASE, Rig, listener, stock, tag};
 
 /// What a time-out of Envoy's is here. A request has this long to come, be decided and be forwarded.
-const PATIENCE: &str = "0.6s";
+const PATIENCE: &str = "2.5s";
 
 fn config() -> String {
     Selection {
@@ -91,47 +91,71 @@ impl Server {
     }
 }
 
+const ROWS: [Row; 16] = [
+    ("main", Server::Answers, &[200], false),
+    ("main", Server::AnswersWithTrailers, &[200], false),
+    ("main", Server::Fails(400), &[400], false),
+    ("main", Server::Fails(500), &[500], false),
+    ("main", Server::ResetsAtOnce, &[503], false),
+    ("main", Server::ResetsInTheBody, &[200], true),
+    ("main", Server::Cuts, &[200], true),
+    ("main", Server::TooMuchHead, &[502, 503], false),
+    ("h2", Server::Answers, &[200], false),
+    ("h2", Server::ResetsAtOnce, &[503], false),
+    ("h2", Server::ResetsInTheBody, &[200], true),
+    // The second time a model server answers.
+    ("retrying", Server::Fails(503), &[200], false),
+    ("retrying", Server::ResetsAtOnce, &[200], false),
+    ("nowhere", Server::Answers, &[503], false),
+    ("closed", Server::Answers, &[503], false),
+    // Another filter answers in place of a model server.
+    ("behind", Server::Answers, &[418], false),
+];
+
+/// These take their time, and so they run together.
+const TIMED_OUT: [Row; 4] = [
+    ("timeout", Server::Silent, &[504], false),
+    ("timeout", Server::Stalls, &[200], true),
+    ("idle", Server::Silent, &[408, 504], false),
+    ("idle", Server::Stalls, &[200], true),
+];
+
 /// Clients that wait for the end of an answer. After a reset Envoy lets those of HTTP/1 wait for another second.
 type Clients = JoinSet<Result<()>>;
 
-/// Requests over HTTP/1 and HTTP/2 on that listener, all at the same time, with the statuses that their answers may have,
-/// and whether those break off.
-async fn ended(
-    rig: &Rig,
-    clients: &mut Clients,
-    name: &'static str,
-    server: Server,
-    expected: (&'static [u16], bool),
-) -> Result<()> {
+/// A listener, what the model server does, the statuses that answers may have, and whether those break off.
+type Row = (&'static str, Server, &'static [u16], bool);
+
+/// Requests over HTTP/1 and HTTP/2 for each row, all at the same time.
+async fn ended(rig: &Rig, clients: &mut Clients, rows: &[Row]) -> Result<()> {
     let before = total(rig, "ipp_model_selected_total").await?;
     let gate = Gate::new();
-    let mut open = Vec::new();
-    // No more than three: so many retries does Envoy allow at the same time.
-    for protocol in [H1, H1, H2] {
-        let (case, request) = tag(ask("auto"));
-        rig.script(&case, server.answer(&gate));
-        open.push(Open::send(rig.address(name), protocol, &request, Reach::All).await?);
-    }
-    if let Server::ResetsInTheBody = server {
-        let mut begun = Vec::new();
-        for open in open {
-            begun.push(within("an event", open.first_event()).await?);
+    let mut all = 0.0;
+    for (name, server, statuses, broken) in rows.iter().copied() {
+        let mut open = Vec::new();
+        // No more than three: so many retries does Envoy allow at the same time.
+        for protocol in [H1, H1, H2] {
+            let (case, request) = tag(ask("auto"));
+            rig.script(&case, server.answer(&gate));
+            open.push(Open::send(rig.address(name), protocol, &request, Reach::All).await?);
+            all += 1.0;
         }
-        open = begun;
-        gate.open();
+        if let Server::ResetsInTheBody = server {
+            for one in std::mem::take(&mut open) {
+                open.push(within("an event", one.first_event()).await?);
+            }
+            gate.open();
+        }
+        for one in open {
+            clients.spawn(async move {
+                let ended = within("an answer", one.end()).await?;
+                let good = statuses.contains(&ended.status) && ended.broken == broken;
+                ensure!(good, "{name}, {server:?}: {ended:?}");
+                Ok(())
+            });
+        }
     }
-    for open in open {
-        clients.spawn(async move {
-            let ended = within("an answer", open.end()).await?;
-            let (statuses, broken) = expected;
-            ensure!(
-                statuses.contains(&ended.status) && ended.broken == broken,
-                "{name}, {server:?}: {ended:?}"
-            );
-            Ok(())
-        });
-    }
-    nothing_left(rig, before + 3.0).await?;
+    nothing_left(rig, before + all).await?;
     gate.open();
     Ok(())
 }
@@ -205,35 +229,11 @@ async fn whoever_ends_a_request_and_whenever_nothing_stays_in_flight() -> Result
     {
         left(&rig, reach, server).await.with_context(|| format!("clients leave: {reach:?}, {server:?}"))?;
     }
-    const TIMED_OUT: &[u16] = &[408, 504];
     let mut clients = Clients::new();
-    for (name, server, status, broken) in [
-        ("main", Server::Answers, &[200][..], false),
-        ("main", Server::AnswersWithTrailers, &[200], false),
-        ("main", Server::Fails(400), &[400], false),
-        ("main", Server::Fails(500), &[500], false),
-        ("main", Server::ResetsAtOnce, &[503], false),
-        ("main", Server::ResetsInTheBody, &[200], true),
-        ("main", Server::Cuts, &[200], true),
-        ("main", Server::TooMuchHead, &[502, 503], false),
-        ("h2", Server::Answers, &[200], false),
-        ("h2", Server::ResetsAtOnce, &[503], false),
-        ("h2", Server::ResetsInTheBody, &[200], true),
-        ("timeout", Server::Silent, TIMED_OUT, false),
-        ("timeout", Server::Stalls, &[200], true),
-        ("idle", Server::Silent, TIMED_OUT, false),
-        ("idle", Server::Stalls, &[200], true),
-        // The second time a model server answers.
-        ("retrying", Server::Fails(503), &[200], false),
-        ("retrying", Server::ResetsAtOnce, &[200], false),
-        ("nowhere", Server::Answers, &[503], false),
-        ("closed", Server::Answers, &[503], false),
-        // Another filter answers in place of a model server.
-        ("behind", Server::Answers, &[418], false),
-    ] {
-        let outcome = ended(&rig, &mut clients, name, server, (status, broken)).await;
-        outcome.with_context(|| format!("{name}, {server:?}"))?;
+    for row in ROWS {
+        ended(&rig, &mut clients, &[row]).await.with_context(|| format!("{row:?}"))?;
     }
+    ended(&rig, &mut clients, &TIMED_OUT).await.context("time-outs")?;
     for client in clients.join_all().await {
         client?;
     }

@@ -8,7 +8,7 @@ use ipp_testharness::client::{Request, Response, h1};
 use ipp_testharness::upstream::Protocol::{H1, H2};
 use ipp_testharness::wait::{until, within};
 
-use super::{Selection, ask, start};
+use super::{Selection, ask, start, until_in_flight};
 use crate::support::CHAT;
 use crate::support::configs::HI;
 use crate::support::rig::{CASE, Rig, stock, tag};
@@ -56,9 +56,10 @@ async fn explanation(rig: &Rig, listener: &str) -> Result<Response> {
     Ok(response)
 }
 
-/// Measures `a` so often, one after the other, with an answer that takes so long to begin.
-async fn measure(rig: &Rig, times: u32, ttft: Duration) -> Result<()> {
+/// Measures `a` so often, with an answer that takes so long to begin, and with so many other requests in flight.
+async fn measure(rig: &Rig, times: u32, ttft: Duration, beside: f64) -> Result<()> {
     for _ in 0..times {
+        until_in_flight(rig, beside).await?;
         let (case, request) = tag(Request::post(CHAT, r#"{"model":"a","stream":true}"#));
         rig.script(&case, Answer::events([(ttft, HI), (Duration::ZERO, "[DONE]")]));
         let exchange = rig.ask(H1, "main", request).await?;
@@ -102,10 +103,10 @@ async fn a_response_says_why_its_model_and_how_well_that_is_known() -> Result<()
     }
 
     // Measured, but not often enough, then often enough, but with nothing else in flight, then beside another request.
-    measure(&rig, 1, IDLE).await?;
+    measure(&rig, 1, IDLE, 0.0).await?;
     let cold = until_state(&rig, "main", ["cold", "1", "0"]).await?;
     ensure!(seconds(&cold, "p50")? >= IDLE.as_secs_f64() && told(&cold, "floor").is_none(), "{cold:?}");
-    measure(&rig, 2, IDLE).await?;
+    measure(&rig, 2, IDLE, 0.0).await?;
     let seed = until_state(&rig, "main", ["seed", "3", "0"]).await?;
     ensure!(seconds(&seed, "floor")? == seconds(&seed, "effectivettft")?, "{seed:?}");
     let gate = Gate::new();
@@ -114,7 +115,7 @@ async fn a_response_says_why_its_model_and_how_well_that_is_known() -> Result<()
     let mut connection = h1::Connection::open(rig.address("main")).await?;
     connection.send_request(&request).await?;
     rig.log.arrival(CASE, &case).await?;
-    measure(&rig, 5, LOADED).await?;
+    measure(&rig, 5, LOADED, 1.0).await?;
     let trusted = until_state(&rig, "main", ["trusted", "8", "1"]).await?;
     for name in ["floor", "p50", "effectivettft"] {
         let seconds = seconds(&trusted, name)?;
@@ -126,7 +127,7 @@ async fn a_response_says_why_its_model_and_how_well_that_is_known() -> Result<()
     let stale = until_state(&rig, "hasty", ["stale", "8", "0"]).await?;
     ensure!(told(&stale, "effectivettft").is_none(), "{stale:?}");
     ensure!(told(&stale, "scores").is_some_and(|scores| scores.contains("ttft-aware-scorer;score=0.500")));
-    super::until_in_flight(&rig, 0.0).await?;
+    until_in_flight(&rig, 0.0).await?;
     rig.assert_healthy().await;
     Ok(())
 }
