@@ -73,3 +73,47 @@ impl Queue {
             .then(Step::Await(Pause::new(give)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Result;
+
+    use super::*;
+    use crate::wait::until;
+
+    async fn take(steps: &[Step]) {
+        for step in steps {
+            if let Step::Await(pause) = step {
+                pause.over().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_second_waits_for_the_first_and_a_slot_goes_with_its_answer() -> Result<()> {
+        let queue = Arc::new(Queue::new(Slots { count: 1, prefill: Duration::ZERO }));
+        let state = || (queue.running(), queue.waiting());
+        let (first, second) = (queue.serve(Answer::status(200)), queue.serve(Answer::status(200)));
+        assert_eq!(state(), (0, 0));
+        take(&first.before).await;
+        assert_eq!(state(), (1, 0));
+        let waiting = tokio::spawn(async move {
+            take(&second.before).await;
+            second
+        });
+        until("the second to wait", async || Ok((state() == (1, 1)).then_some(()))).await?;
+        take(&first.steps).await;
+        let second = waiting.await?;
+        assert_eq!(state(), (1, 0));
+        // Nobody reads it to its end.
+        drop(second);
+        assert_eq!(state(), (0, 0));
+        // One that leaves the queue is not waited for.
+        take(&first.before).await;
+        let third = queue.serve(Answer::status(200));
+        let waiting = tokio::spawn(async move { take(&third.before).await });
+        until("the third to wait", async || Ok((state() == (1, 1)).then_some(()))).await?;
+        waiting.abort();
+        until("the third to leave", async || Ok((state() == (1, 0)).then_some(()))).await
+    }
+}
