@@ -1,11 +1,12 @@
 //! A simulated vLLM server: two or more models behind the OpenAI endpoints, streaming, `/v1/models` and
 //! `/metrics`.
 //!
-//! It answers at once and always the same, says in `x-served-by` which server it was, and refuses models that
+//! It answers at once, unless it has [`Slots`], and always the same, says in `x-served-by` which server it was, and refuses models that
 //! it does not serve as vLLM does.
 
 mod metrics;
 mod openai;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,9 @@ use crate::answer::Answer;
 use crate::upstream::{Log, Recorded, Upstream};
 use metrics::Counts;
 use openai::{Endpoint, Generation};
+use slots::Queue;
+
+pub use slots::Slots;
 
 /// A base model and the LoRA adapters that are loaded beside it.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Serving {
     pub models: Vec<Model>,
     /// How long it takes from one streamed event to the next.
     pub pace: Duration,
+    /// What it can do at the same time; anything, where it says nothing.
+    pub slots: Option<Slots>,
 }
 
 /// The header that names the server that answered.
@@ -51,7 +57,7 @@ impl Model {
 impl Serving {
     /// A server that streams at 2 ms an event.
     pub fn new(server: &str, models: Vec<Model>) -> Self {
-        Self { server: server.to_owned(), models, pace: Duration::from_millis(2) }
+        Self { server: server.to_owned(), models, pace: Duration::from_millis(2), slots: None }
     }
 
     /// The three servers that `envoy/multi-pool.yaml` expects, in the order of its clusters.
@@ -68,7 +74,7 @@ impl Serving {
     /// Starts it under its own name.
     pub fn start(self, log: &Log) -> Result<Upstream> {
         let name = self.server.clone();
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(Counts::new(self.slots.map(Queue::new)));
         Upstream::start(&name, log, move |request| self.answer(&counts, request))
     }
 
@@ -105,8 +111,9 @@ impl Serving {
         counts.add(generation.prompt_tokens(), generation.completion_tokens());
         if body["stream"] == true && endpoint != Endpoint::Embeddings {
             let usage = body["stream_options"]["include_usage"] == true;
-            return Answer::events(generation.events(usage).into_iter().map(|event| (self.pace, event)));
+            let events = generation.events(usage).into_iter().map(|event| (self.pace, event));
+            return counts.serve(Answer::events(events));
         }
-        Answer::json(200, &generation.whole())
+        counts.serve(Answer::json(200, &generation.whole()))
     }
 }

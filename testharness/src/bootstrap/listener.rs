@@ -55,6 +55,8 @@ pub struct Listener {
     pub timeout: String,
     /// How long a stream on the default route may be still; Envoy's default when absent.
     pub idle_timeout: Option<String>,
+    /// How often the default route tries again, after a status of 5xx, a reset and a connection that failed.
+    pub retries: Option<u32>,
     /// Fields that are set on requests behind all filters, with their values in Envoy's format.
     pub upstream_headers: Vec<(String, String)>,
 }
@@ -76,6 +78,7 @@ impl Listener {
             interim: false,
             timeout: TIMEOUT.to_owned(),
             idle_timeout: None,
+            retries: None,
             upstream_headers: Vec::new(),
         }
     }
@@ -123,6 +126,9 @@ impl Listener {
         default["timeout"] = self.timeout.clone().into();
         if let Some(limit) = &self.idle_timeout {
             default["idle_timeout"] = limit.clone().into();
+        }
+        if let Some(times) = self.retries {
+            default["retry_policy"] = json!({"retry_on": "5xx,reset,connect-failure", "num_retries": times});
         }
         routes.push(json!({"match": {"prefix": "/"}, "route": default}));
         let mut host = json!({"name": "all", "domains": ["*"], "routes": routes});

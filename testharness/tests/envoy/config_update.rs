@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result, bail, ensure};
 use ipp_testharness::artifacts;
 use ipp_testharness::bootstrap::{Bootstrap, Filter, Listener};
-use ipp_testharness::client::{Request, h1, h2};
+use ipp_testharness::client::{Request, h1};
 use ipp_testharness::envoy::Update;
 use ipp_testharness::upstream::Protocol::{self, H1, H2};
 use ipp_testharness::wait::{until, within};
 
+use crate::support::kept::Kept;
 use crate::support::rig::{CASE, Rig, listener, tag};
 use crate::support::{BASE, CHAT, LLAMA, QWEN, configs};
 
@@ -67,18 +68,24 @@ impl Bench {
     }
 
     /// With that listener, whose name has to be `main`.
-    pub(crate) async fn start_with(way: Way, mut listener: Listener) -> Result<Self> {
+    pub(crate) async fn start_with(way: Way, listener: Listener) -> Result<Self> {
+        Self::start_on(2, way, listener).await
+    }
+
+    /// The same on so many workers.
+    pub(crate) async fn start_on(workers: u32, way: Way, mut listener: Listener) -> Result<Self> {
         if let Way::Filter = way {
             listener.filters = listener.filters.into_iter().map(Filter::from_file).collect();
         }
         let mut bootstrap = Bootstrap::new(vec![listener], Vec::new());
+        bootstrap.concurrency = workers;
         bootstrap.listeners_from_file = matches!(way, Way::Listener);
         let (version, filters) = (AtomicU64::new(2), Mutex::default());
         Ok(Self { rig: Rig::start_with(bootstrap).await?, way, version, filters })
     }
 
     /// Replaces the configuration of every filter.
-    async fn update(&self, config: &str) -> Result<Update> {
+    pub(crate) async fn update(&self, config: &str) -> Result<Update> {
         let configs = vec![config; self.rig.bootstrap.listeners[0].filters.len()];
         self.update_each(&configs).await
     }
@@ -135,39 +142,12 @@ fn request() -> Request {
     Request::post(CHAT, r#"{"model":"sql-lora","messages":[]}"#)
 }
 
-/// Sends one request after the other until it is told to stop. Connections are kept as long as Envoy keeps
-/// them.
+/// Sends one request after the other until it is told to stop.
 pub(crate) async fn load(rig: &Rig, protocol: Protocol, stop: &AtomicBool, served: &AtomicU64) -> Result<()> {
-    let mut one = None;
-    let mut two = None;
+    let mut client = Kept::new(protocol, rig.address("main"));
     while !stop.load(Ordering::Relaxed) {
         let (case, request) = tag(request());
-        let response = within("an answer under load", async {
-            match protocol {
-                H1 => {
-                    let mut connection = match one.take() {
-                        Some(connection) => connection,
-                        None => h1::Connection::open(rig.address("main")).await?,
-                    };
-                    let response = connection.exchange(&request).await?;
-                    if !response.headers.has_token("connection", "close") {
-                        one = Some(connection);
-                    }
-                    Ok(response)
-                }
-                H2 => loop {
-                    let mut connection = match two.take() {
-                        Some(connection) => connection,
-                        None => h2::Connection::open(rig.address("main")).await?,
-                    };
-                    // Refused before anything was sent: Envoy has said that it will close this connection.
-                    let Ok(stream) = connection.send_request(&request).await else { continue };
-                    two = Some(connection);
-                    break stream.response().await;
-                },
-            }
-        })
-        .await?;
+        let response = client.exchange(&request).await?;
         let arrived = rig.log.with(CASE, &case);
         let [arrived] = arrived.as_slice() else {
             bail!("{} arrived, the answer was {} {}", arrived.len(), response.status, response.text());

@@ -20,7 +20,9 @@ mod routing;
 mod selection;
 mod shipped;
 mod shipped_dynamic;
+mod shipped_selection;
 mod side_by_side;
+mod simulation;
 mod spoofing;
 
 /// The filter as it is: one that does all of the work.

@@ -1,10 +1,10 @@
 //! Four workers, and clients that send all sorts of requests and leave at any byte. Whatever else happens: who stays gets
-//! the right answer, nothing traps, and nothing is left open.
+//! the right answer, nothing traps, and nothing is left open or in flight.
 
 use anyhow::{Context, Result, ensure};
 use ipp_testharness::bootstrap::Bootstrap;
 use ipp_testharness::client::{Request, h1, h2};
-use ipp_testharness::wait::within;
+use ipp_testharness::wait::{until, within};
 
 use crate::pairs::{VARIANTS, stock};
 use crate::support::rig::{Rig, tag};
@@ -43,6 +43,25 @@ fn request(random: &mut Random) -> (Request, Option<(&'static str, &'static str,
         _ => Request::post(CHAT, body).chunked(&cuts).trailer("x-sum", "1"),
     };
     (tag(request).1, (!bad).then_some(place))
+}
+
+/// The usual one, with a model selection that gives everybody whom he asks for, and counts him.
+fn config() -> String {
+    let plugins = "\
+datalayer: {datasources: [{pluginRef: model-config-datasource}]}
+plugins:
+- type: model-selector
+- type: model-group-name-filter
+- type: inflight-requests-scorer
+- type: model-config-datasource
+  parameters: {models: [{name: sql-lora}, {name: food-review-1}, {name: somebody}]}
+";
+    let request = "    request:
+    - pluginRef: model-group-name-filter
+    - {pluginRef: inflight-requests-scorer, weight: 1}
+    - pluginRef: model-selector
+";
+    configs::PLAIN.replacen("plugins:\n", plugins, 1).replace("    request:\n", request)
 }
 
 fn judge(
@@ -106,7 +125,7 @@ async fn over_h2(rig: &Rig, listener: &str, random: &mut Random) -> Result<()> {
 
 #[tokio::test]
 async fn four_workers_and_clients_that_leave_at_any_byte() -> Result<()> {
-    let listeners = VARIANTS.map(|variant| variant.listener(stock(configs::PLAIN)));
+    let listeners = VARIANTS.map(|variant| variant.listener(stock(&config())));
     let mut bootstrap = Bootstrap::new(listeners.into(), Vec::new());
     bootstrap.concurrency = 4;
     let rig = Rig::start_with(bootstrap).await?;
@@ -124,6 +143,18 @@ async fn four_workers_and_clients_that_leave_at_any_byte() -> Result<()> {
     };
     let [a, b, c, d, e, f, g, h] = std::array::from_fn(|seed| client(seed as u64));
     tokio::try_join!(a, b, c, d, e, f, g, h)?;
+    // Every choice is one that was carried out, and all of them are over.
+    until("every choice to be over", async || {
+        let metrics = rig.envoy.metrics("ipp_").await?;
+        let sum = |name: &str| -> f64 {
+            let of_it = metrics.iter().filter(|(series, _)| series.starts_with(&format!("{name}{{")));
+            of_it.map(|(_, value)| value).sum()
+        };
+        let chosen = sum("ipp_model_selected_total");
+        let processed = metrics[r#"ipp_requests_total{outcome="processed"}"#];
+        Ok((sum("ipp_inflight") == 0.0 && chosen == processed && chosen > 100.0).then_some(()))
+    })
+    .await?;
     rig.assert_healthy().await;
     let metrics = rig.envoy.metrics("ipp_").await?;
     for metric in ["ipp_gate_missing_total", "ipp_reader_missing_total", "ipp_gate_timeouts_total"] {

@@ -37,6 +37,8 @@ mod observed;
 mod refusals;
 #[path = "../envoy/routing.rs"]
 mod routing;
+#[path = "../envoy/selection/mod.rs"]
+mod selection;
 #[path = "../envoy/spoofing.rs"]
 mod spoofing;
 #[path = "../response/streams.rs"]

@@ -7,6 +7,7 @@ mod changes;
 mod failures;
 mod learned;
 mod many;
+mod removed;
 mod replaced;
 mod requests;
 mod selection;

@@ -12,7 +12,7 @@ use crate::support::api::Api;
 use crate::support::rig::{Rig, Said, base, exchange, filter, not_loaded};
 
 /// A selection whose choice the pool answers with.
-fn config(datasource: &str, plugins: &str, request: &str, more: &str) -> String {
+pub(crate) fn config(datasource: &str, plugins: &str, request: &str, more: &str) -> String {
     format!(
         "\
 apiVersion: llm-d.ai/v1alpha1
@@ -56,7 +56,7 @@ async fn everywhere(connections: &mut [h1::Connection], model: &str) -> Result<D
     }
 }
 
-async fn next_asked(api: &Api, path: &str) -> Result<()> {
+pub(crate) async fn next_asked(api: &Api, path: &str) -> Result<()> {
     let before = api.asked(path).len();
     until("the next poll", async || Ok((api.asked(path).len() > before).then_some(()))).await
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod configs;
 pub(crate) mod exchange;
+pub(crate) mod kept;
 pub(crate) mod rig;
 
 /// The header that holds the model of the body.

@@ -1,9 +1,10 @@
-//! An Envoy whose filter asks the API server, and a pool that answers with the base model that it was sent.
+//! An Envoy whose filter asks the API server, and a pool that answers with the base model that it was sent, at once or
+//! when it may.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
-use ipp_testharness::answer::Answer;
+use ipp_testharness::answer::{Answer, Gate, Step};
 use ipp_testharness::artifacts;
 use ipp_testharness::bootstrap::{Bootstrap, Cluster, Filter, Listener};
 use ipp_testharness::client::{Request, Response, fetch, h1};
@@ -34,8 +35,14 @@ pub(crate) fn not_loaded() -> Said {
 pub(crate) struct Rig {
     pub(crate) envoy: Envoy,
     pub(crate) bootstrap: Bootstrap,
+    /// Requests with the header [`HOLD`] are answered when it is open.
+    pub(crate) gate: Gate,
+    pub(crate) log: Log,
     _pool: Upstream,
 }
+
+/// A request that has it is answered late.
+pub(crate) const HOLD: &str = "x-hold";
 
 /// The stock filter with this configuration.
 pub(crate) fn filter(config: &str) -> Filter {
@@ -55,15 +62,21 @@ impl Rig {
 
     /// Four workers with that configuration, to which the clusters `pool` and `kube-api` are added.
     pub(crate) async fn start_with(api: &Api, mut bootstrap: Bootstrap) -> Result<Self> {
-        let pool = Upstream::start("pool", &Log::new(), |request| {
+        let (gate, log) = (Gate::new(), Log::new());
+        let held = gate.clone();
+        let pool = Upstream::start("pool", &log, move |request| {
             let base = request.header("x-gateway-base-model-name").unwrap_or_else(|| "none".to_owned());
-            Answer::body(200, "text/plain", base)
+            let answer = Answer::body(200, "text/plain", base);
+            match request.header(HOLD) {
+                Some(_) => answer.first(Step::Hold(held.clone())),
+                None => answer,
+            }
         })?;
         bootstrap.concurrency = 4;
         bootstrap.clusters.push(Cluster::new("pool", pool.address()));
         bootstrap.clusters.push(Cluster::new("kube-api", api.upstream.address()));
         let envoy = Envoy::start(&artifacts::envoy(), &bootstrap).await?;
-        Ok(Self { envoy, bootstrap, _pool: pool })
+        Ok(Self { envoy, bootstrap, gate, log, _pool: pool })
     }
 
     pub(crate) async fn address(&self, listener: &str) -> Result<SocketAddr> {
@@ -90,6 +103,11 @@ impl Rig {
 
     /// A connection to each worker at least.
     pub(crate) async fn connections(&self) -> Result<Vec<h1::Connection>> {
+        self.connections_for("warm-up").await
+    }
+
+    /// The same where not every name is one of a model.
+    pub(crate) async fn connections_for(&self, model: &str) -> Result<Vec<h1::Connection>> {
         let address = self.address("main").await?;
         let mut open = Vec::new();
         for _ in 0..48 {
@@ -97,7 +115,7 @@ impl Rig {
             open.push(
                 until("a connection to a worker with a document", async || {
                     let mut connection = h1::Connection::open(address).await?;
-                    let said = exchange(&mut connection, "warm-up").await?;
+                    let said = exchange(&mut connection, model).await?;
                     Ok(matches!(said, Said::Base(_)).then_some(connection))
                 })
                 .await?,
@@ -147,7 +165,8 @@ impl Rig {
     }
 }
 
-fn request(model: &str) -> Request {
+/// A request for that model.
+pub(crate) fn request(model: &str) -> Request {
     Request::post("/v1/completions", format!(r#"{{"model":"{model}"}}"#))
 }
 
