@@ -10,5 +10,6 @@ mod many;
 mod removed;
 mod replaced;
 mod requests;
+mod scraped;
 mod selection;
 mod survival;
