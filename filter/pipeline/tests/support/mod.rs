@@ -9,7 +9,9 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod answer;
 pub mod process;
+pub mod selecting;
 
 use ipp_pipeline::config::{BuildInfo, ConfigErrors, load};
 use ipp_pipeline::plugin::{HeaderEdit, Registry, Splice};
