@@ -100,7 +100,7 @@ kind: PayloadProcessorConfig
 plugins:
 - {type: model-config-datasource, parameters: {source: {cluster: default-pool, path: /models, interval: 1s}}}
 - type: model-group-name-filter
-- {type: session-affinity, parameters: {sessionIdKey: x-session-id}}
+- {type: session-affinity, parameters: {sessionIdKey: x-session-id, maxSessions: 2}}
 - type: model-selector
 - {type: response-field-to-header, parameters: {fieldName: id, headerName: X-Id, unreadable: skip}}
 datalayer: {datasources: [{pluginRef: model-config-datasource}]}
@@ -115,7 +115,7 @@ profiles:
 ";
 const MODELS: &str = r#"{"models":[{"name":"a"},{"name":"b"}],"groups":[{"name":"a","models":["a"]},{"name":"b","models":["b"]}]}"#;
 
-/// A session that is new, and one that is known, and has to move as the group does.
+/// A session that is new, for which an older one makes room, and one that is known, and has to move as the group does.
 async fn select(rig: &Rig, round: u32) -> Result<()> {
     for (session, group) in [("one", "a"), ("one", "b"), (&format!("new-{round}"), "a")] {
         let request = Request::post(CHAT, format!(r#"{{"model":"auto/{group}"}}"#));
