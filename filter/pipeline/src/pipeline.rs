@@ -382,9 +382,7 @@ fn run(request: &mut Request<'_>, plugins: &[Installed<dyn RequestPlugin>]) -> R
     }
     let mut clock = request.now_ns();
     for installed in plugins {
-        let result = installed.plugin.process(request);
-        let now = request.now_ns();
-        request.env().record(installed.duration, now.saturating_sub(clock));
+        let (now, result) = request.run(clock, installed.duration, &*installed.plugin);
         clock = now;
         result?;
     }

@@ -2,6 +2,7 @@
 
 use super::results::Row;
 use super::scenario::{ModelAt, Profile, Scenario, Task};
+use super::selection::By;
 use super::statistics::Estimate;
 use super::stream::Watching;
 
@@ -57,7 +58,8 @@ pub(super) fn aim(scenario: &Scenario) -> Option<Aim> {
         (Task::Watch(Watching::Nothing), ..) => None,
         (Task::Watch(Watching::Observe), ..) => Some(Aim::Added(2.0)),
         (Task::Watch(Watching::Usage | Watching::StreamUsage), ..) => Some(Aim::Added(4.0)),
-        (Task::Select, ..) => Some(Aim::Added(5.0)),
+        (Task::Select(By::Load), ..) => Some(Aim::Added(5.0)),
+        (Task::Select(By::Figures), ..) => None,
         (Task::Route, Profile::Prose, KB) => Some(Aim::Ratio(1.25)),
         (Task::Route, Profile::Prose, size) if size == 256 * KB => Some(Aim::Ratio(1.9)),
         (Task::Route, ..) => None,

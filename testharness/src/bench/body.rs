@@ -15,7 +15,7 @@ const MESSAGE: usize = 4000;
 /// The body of this scenario, the same one each time.
 pub(super) fn body(scenario: &Scenario) -> String {
     let mut random = Random::new(scenario.size as u64);
-    let asked = if scenario.task == Task::Select { ASKED } else { MODEL };
+    let asked = if matches!(scenario.task, Task::Select(_)) { ASKED } else { MODEL };
     let model = format!(r#""model":"{asked}""#);
     let (head, tail) = match scenario.model_at {
         ModelAt::First => (format!("{{{model},"), "}".to_owned()),

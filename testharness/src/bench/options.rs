@@ -142,7 +142,7 @@ mod tests {
     fn quick_changes_only_what_was_not_given() {
         let options = parse(&[]).unwrap();
         assert_eq!((options.rounds, options.effort), (45, Effort::Seconds(0.06)));
-        assert_eq!(options.scenarios.len(), 15);
+        assert_eq!(options.scenarios.len(), 16);
         assert!(options.json.ends_with("target/ipp/bench.json"));
         let options = parse(&["--quick", "--requests", "50"]).unwrap();
         assert_eq!((options.rounds, options.effort), (15, Effort::Requests(50)));

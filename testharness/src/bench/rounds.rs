@@ -160,7 +160,7 @@ impl Job {
         ensure!(requests == sent, "{sent} requests were answered, but the upstream saw {requests}");
         let filtered = variant == Variant::Filtered;
         let (to_route, to_choose) = match self.task {
-            Task::Select => (sent, if filtered { sent } else { 0 }),
+            Task::Select(_) => (sent, if filtered { sent } else { 0 }),
             Task::Route | Task::Watch(_) => (if filtered { sent } else { 0 }, 0),
         };
         if filtered && !self.must_route {

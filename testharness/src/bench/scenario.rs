@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::selection::MODELS;
+use super::selection::{By, MODELS};
 use super::stream::{CHUNKS, Watching};
 
 /// What a body consists of.
@@ -34,7 +34,7 @@ pub(super) enum Task {
     /// The answer is a stream, which it watches like this.
     Watch(Watching),
     /// It chooses the model. What it adds is compared with [`Task::Route`].
-    Select,
+    Select(By),
 }
 
 /// One row of the results.
@@ -101,11 +101,11 @@ pub(super) fn scenarios(sizes: Option<&[usize]>, profiles: Profiles) -> Vec<Scen
         (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Stream | Profiles::Select, _) => {}
     }
     // The other tasks belong to what is usual, or to the sizes of their requests.
-    let streams = Watching::ALL.map(Task::Watch);
+    let (streams, choices) = (Watching::ALL.map(Task::Watch), By::ALL.map(Task::Select));
     let tasks: &[Task] = match (profiles, sizes) {
         (Profiles::Stream, _) => &streams,
-        (Profiles::Select, _) => &[Task::Select],
-        (Profiles::All, None) => &[&streams[..], &[Task::Select]].concat(),
+        (Profiles::Select, _) => &choices,
+        (Profiles::All, None) => &[&streams[..], &choices[..]].concat(),
         (Profiles::All, Some(_)) | (Profiles::Prose | Profiles::Dense, _) => &[],
     };
     for task in tasks {
@@ -124,7 +124,7 @@ impl Task {
     pub(super) fn stream(self) -> Option<Watching> {
         match self {
             Self::Watch(watching) => Some(watching),
-            Self::Route | Self::Select => None,
+            Self::Route | Self::Select(_) => None,
         }
     }
 }
@@ -162,7 +162,7 @@ impl fmt::Display for Scenario {
         let name = match self.task {
             Task::Route => None,
             Task::Watch(watching) => Some(format!("chunk, {}", watching.name())),
-            Task::Select => Some(format!("choice among {MODELS}")),
+            Task::Select(by) => Some(format!("choice among {MODELS}, {}", by.name())),
         };
         if let Some(name) = name {
             f.write_str(&name)?;
@@ -212,7 +212,7 @@ mod tests {
             names(Some(&[8 << 20]), Profiles::Dense),
             ["8 MB dense, model first", "8 MB dense, model last"]
         );
-        assert_eq!(names(None, Profiles::All).len(), 15);
+        assert_eq!(names(None, Profiles::All).len(), 16);
     }
 
     #[test]
@@ -221,7 +221,10 @@ mod tests {
         assert_eq!(names(None, Profiles::Stream), rows);
         assert_eq!(names(None, Profiles::All)[10..14], rows);
         assert_eq!(names(None, Profiles::All)[14..], names(None, Profiles::Select));
-        assert_eq!(names(None, Profiles::Select), ["choice among 20"]);
+        assert_eq!(
+            names(None, Profiles::Select),
+            ["choice among 20, by load", "choice among 20, by figures"]
+        );
         assert_eq!(names(Some(&[2000]), Profiles::Stream)[1], "chunk, observe, 2000 B");
         for scenario in scenarios(None, Profiles::All) {
             let expected = if scenario.task.stream().is_some() { (200, "chunk") } else { (1, "request") };

@@ -12,7 +12,7 @@ use super::cores::Cores;
 use super::link::Link;
 use super::options::Options;
 use super::scenario::{Scenario, Task};
-use super::selection;
+use super::selection::{self, By};
 use super::stream::{COMPLETION_TOKENS, Watching};
 use super::upstream::Upstream;
 use crate::bootstrap::{Bootstrap, Cluster, Filter, Listener};
@@ -70,7 +70,7 @@ impl Stage {
             let envoy = Envoy::start_yaml(&launch, &document.to_string()).await?;
             let process = started_since(&before)?;
             let mut addresses = vec![envoy.address(LISTENER).await?];
-            for name in Watching::ALL.map(Watching::name).into_iter().chain([selection::LISTENER]) {
+            for name in Watching::ALL.map(Watching::name).into_iter().chain(By::ALL.map(By::name)) {
                 addresses.push(envoy.address(name).await?);
             }
             let link = Link::connect(&addresses, upstream)?;
@@ -116,12 +116,12 @@ const LISTENER: &str = "bench";
 const CLUSTER: &str = "models";
 
 /// The client of this scenario, which has the listener to match: that for bodies, then one for each kind of
-/// [`Watching`], then that for the choice.
+/// [`Watching`], then those for the choice.
 pub(super) fn place(scenario: &Scenario) -> usize {
     match scenario.task {
         Task::Route => 0,
         Task::Watch(watching) => watching as usize + 1,
-        Task::Select => Watching::ALL.len() + 1,
+        Task::Select(by) => Watching::ALL.len() + 1 + by as usize,
     }
 }
 
@@ -140,9 +140,11 @@ fn document(options: &Options, variant: Variant, upstream: SocketAddr) -> Value 
     for watching in Watching::ALL {
         listeners.push(listener(options, watching.name(), filtered.then(|| watching.config()).as_deref()));
     }
-    let choice = selection::config();
-    let choice = if filtered { &choice } else { selection::WITHOUT };
-    listeners.push(listener(options, selection::LISTENER, Some(choice)));
+    for by in By::ALL {
+        let choice = selection::config(by);
+        let choice = if filtered { &choice } else { selection::WITHOUT };
+        listeners.push(listener(options, by.name(), Some(choice)));
+    }
     let bootstrap = Bootstrap::new(listeners, vec![Cluster::new(CLUSTER, upstream)]);
     // Only files would need the folder.
     let mut document = bootstrap.document(Path::new(""));

@@ -4,6 +4,7 @@ use crate::env::Env;
 use crate::head::{Head, HeaderId};
 use crate::metrics::MetricId;
 use crate::payload::{FieldId, MAX_VALUE_BYTES, Members, Value, encode_string};
+use crate::plugin::RequestPlugin;
 use crate::reject::Rejection;
 use crate::state::State;
 use std::ops::Range;
@@ -16,6 +17,10 @@ pub struct Request<'a> {
     state: State,
     edits: Edits,
     holds: Holds,
+    /// When the plugin began that runs.
+    began_ns: u64,
+    /// Another histogram that its duration goes into.
+    timed_as: Option<MetricId>,
 }
 
 /// How much of which gauges belongs to a request, until it is over.
@@ -91,7 +96,16 @@ pub struct Splice {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(head: &'a Head, members: &'a Members, env: &'a mut dyn Env) -> Self {
-        Self { head, members, env, state: State::default(), edits: Edits::default(), holds: Vec::new() }
+        Self {
+            head,
+            members,
+            env,
+            state: State::default(),
+            edits: Edits::default(),
+            holds: Vec::new(),
+            began_ns: 0,
+            timed_as: None,
+        }
     }
 
     /// The method, as it was sent.
@@ -217,6 +231,37 @@ impl<'a> Request<'a> {
     /// Nanoseconds since the Unix epoch.
     pub fn now_ns(&mut self) -> u64 {
         self.env.now_ns()
+    }
+
+    /// When the plugin began that runs: the time without another look at the clock, which is a host call.
+    pub(crate) fn began_ns(&self) -> u64 {
+        self.began_ns
+    }
+
+    /// What the plugin that runs takes is recorded in this histogram, too.
+    pub(crate) fn time_as(&mut self, histogram: MetricId) {
+        self.timed_as = Some(histogram);
+    }
+
+    /// Runs a plugin that begins at `began_ns`, and records in `duration` how long it took. The time when it ended.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn run(
+        &mut self,
+        began_ns: u64,
+        duration: MetricId,
+        plugin: &dyn RequestPlugin,
+    ) -> (u64, Result<(), Rejection>) {
+        self.began_ns = began_ns;
+        let result = plugin.process(self);
+        let now = self.now_ns();
+        let took = now.saturating_sub(began_ns);
+        self.env.record(duration, took);
+        if let Some(histogram) = self.timed_as.take() {
+            self.env.record(histogram, took);
+        }
+        (now, result)
     }
 
     /// The next random number.

@@ -208,7 +208,7 @@ impl RequestPlugin for Selection {
 
 impl Selection {
     fn choose(&self, request: &mut Request<'_>) -> Result<(), Rejection> {
-        let started = request.now_ns();
+        let started = request.began_ns();
         // A plugin cannot run inside itself, so that nobody else holds the models.
         let Ok(mut current) = self.current.try_borrow_mut() else {
             return Err(Rejection::internal("the model selection is under way already"));
@@ -236,8 +236,6 @@ impl Selection {
         let ((removed, account), watch) = observers;
         let laps = watch.map(Stopwatch::taken).unwrap_or_default();
         let world = world.into_inner();
-        let ended = world.now_ns();
-        world.record(self.duration, ended.saturating_sub(started));
         for (metric, lap) in laps {
             world.record(metric, lap);
         }
@@ -248,6 +246,7 @@ impl Selection {
         }
         let tokens = requested_tokens(&query) as u32;
         let malformed = query.model() == Requested::Malformed;
+        request.time_as(self.duration);
         let selected = outcome.map_err(|error| rejection(error, malformed))?;
         let decision = account.map(|account| {
             Decision::new(account, &self.selector, &catalogue.models, selected.candidate, started)
@@ -257,7 +256,7 @@ impl Selection {
         if let Some(metrics) = catalogue.metrics.get(index) {
             if let Some(figures) = &catalogue.figures {
                 let in_flight = request.env().gauge(metrics.in_flight);
-                request.state().put(Picked::new(figures, index, ended, in_flight));
+                request.state().put(Picked::new(figures, index, started, in_flight));
             }
             let asked = (tokens > 0).then_some((metrics.in_flight_tokens, tokens));
             request.hold_each([(metrics.in_flight, 1)].into_iter().chain(asked));
