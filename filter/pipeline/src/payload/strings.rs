@@ -28,11 +28,12 @@ pub(super) fn closed(bytes: &[u8], at: usize) -> Result<usize, usize> {
 #[inline]
 pub(crate) fn clean(bytes: &[u8], mut at: usize) -> usize {
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let before = first_stop(block);
-        at = at.wrapping_add(before);
-        if before == 16 {
+        // A branch that the processor foresees: with a sum in its place each block would wait for the one before.
+        let Some(before) = first_stop(block) else {
+            at = at.wrapping_add(16);
             continue;
-        }
+        };
+        at = at.wrapping_add(before);
         let length = match block.get(before) {
             Some(b'\\') => escape(bytes, at),
             Some(0x80..) => characters(bytes, at),
@@ -98,11 +99,11 @@ const fn is_special(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < 0x20
 }
 
-/// Where the first byte stands that is special or not ASCII; 16 if there is none. As signed numbers, both bytes above
+/// Where the first byte stands that is special or not ASCII, if there is one. As signed numbers, both bytes above
 /// 0x7F and control characters are below the space.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline]
-fn first_stop(block: &[u8; 16]) -> usize {
+fn first_stop(block: &[u8; 16]) -> Option<usize> {
     use core::arch::wasm32::{i8x16_lt, i8x16_splat, u8x16, u8x16_bitmask, u8x16_eq, u8x16_splat, v128_or};
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *block;
     let bytes = u8x16(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
@@ -110,20 +111,21 @@ fn first_stop(block: &[u8; 16]) -> usize {
     let backslash = u8x16_eq(bytes, u8x16_splat(b'\\'));
     let other = i8x16_lt(bytes, i8x16_splat(0x20));
     let stops = u32::from(u8x16_bitmask(v128_or(v128_or(quote, backslash), other)));
-    (stops | 1 << 16).trailing_zeros() as usize
+    (stops != 0).then(|| stops.trailing_zeros() as usize)
 }
 
 /// Without vectors: eight bytes at a time in one number.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline]
-fn first_stop(block: &[u8; 16]) -> usize {
+fn first_stop(block: &[u8; 16]) -> Option<usize> {
     let (low, high) = block.split_at(8);
     let eight = |bytes: &[u8]| stops(bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)));
-    let bits = match eight(low) {
-        0 => 64_u32.wrapping_add(eight(high).trailing_zeros()),
-        stops => stops.trailing_zeros(),
+    let (stops, before) = match (eight(low), eight(high)) {
+        (0, 0) => return None,
+        (0, stops) => (stops, 8_usize),
+        (stops, _) => (stops, 0),
     };
-    bits.wrapping_shr(3) as usize
+    Some(before.wrapping_add(stops.trailing_zeros().wrapping_shr(3) as usize))
 }
 
 /// The lowest bit that is set is the highest of the first byte that is special or not ASCII. Bits above it mean
