@@ -181,7 +181,17 @@ async fn does_what_it_says(running: &Running) -> Result<()> {
 async fn the_bootstrap_for_model_selection_does_what_it_says() -> Result<()> {
     let hosts = ["small.models.internal", "large.models.internal"];
     let shipped = Shipped::load("model-selection.yaml")?;
-    does_what_it_says(&Running::start(shipped, &hosts, ["small", "large"]).await?).await
+    let running = Running::start(shipped, &hosts, ["small", "large"]).await?;
+    does_what_it_says(&running).await?;
+    // What became of them is counted, and would be paid for by the catalogue's prices.
+    for model in ["small", "large"] {
+        let ended =
+            running.envoy.metrics(&format!("ipp_responses_total{{model=\"{model}\",result=\"ok\"}}")).await?;
+        ensure!(ended.len() == 1 && ended.values().all(|count| *count > 0.0), "{model}: {ended:?}");
+        let costs = running.envoy.metrics(&format!("ipp_cost_nanousd_total{{model=\"{model}\"")).await?;
+        ensure!(costs.len() == 1, "{model}: {costs:?}");
+    }
+    Ok(())
 }
 
 #[tokio::test]
