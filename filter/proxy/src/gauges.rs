@@ -22,7 +22,8 @@ impl Gauges {
     /// remembered.
     pub(crate) fn check(&mut self, changes: Option<u32>) {
         match changes.and_then(|id| host::metric(id).ok()) {
-            Some(now) if now == self.changes => {}
+            // It stays at 0 where Envoy is told to keep no such metric (`stats_matcher`).
+            Some(now) if now == self.changes && now > 0 => {}
             // Read before the gauges are: what comes between is found by the next check.
             now => {
                 self.changes = now.unwrap_or_default();
