@@ -22,6 +22,8 @@ pub struct Bootstrap {
     pub concurrency: u32,
     /// Names that become labels when a metric carries them as `NAME=.=VALUE;.;`.
     pub stats_tags: Vec<String>,
+    /// Metrics whose names end like this are not kept.
+    pub stats_dropped: Vec<String>,
     /// The listeners come from a file that can be replaced while Envoy runs.
     pub listeners_from_file: bool,
 }
@@ -61,7 +63,8 @@ impl Bootstrap {
     /// Two workers and the labels of the filter; everything else is up to the caller.
     pub fn new(listeners: Vec<Listener>, clusters: Vec<Cluster>) -> Self {
         let stats_tags = STATS_TAGS.map(str::to_owned).to_vec();
-        Self { listeners, clusters, concurrency: 2, stats_tags, listeners_from_file: false }
+        let stats_dropped = Vec::new();
+        Self { listeners, clusters, concurrency: 2, stats_tags, stats_dropped, listeners_from_file: false }
     }
 
     /// The document, with the files that can be replaced in `folder`.
@@ -73,6 +76,10 @@ impl Bootstrap {
             "stats_config": {"stats_tags": self.stats_tags.iter().map(|name| tag(name)).collect::<Vec<_>>()},
             "static_resources": {"clusters": self.clusters.iter().map(Cluster::document).collect::<Vec<_>>()},
         });
+        if !self.stats_dropped.is_empty() {
+            let patterns: Vec<Value> = self.stats_dropped.iter().map(|end| json!({"suffix": end})).collect();
+            document["stats_config"]["stats_matcher"] = json!({"exclusion_list": {"patterns": patterns}});
+        }
         if self.listeners_from_file {
             let file = json!({"path": folder.join(LISTENERS_FILE)});
             let source = json!({"resource_api_version": "V3", "path_config_source": file});

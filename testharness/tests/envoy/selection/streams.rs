@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ipp_testharness::answer::{Answer, Gate, Step};
+use ipp_testharness::bootstrap::Bootstrap;
 use ipp_testharness::client::{h1, h2};
 use ipp_testharness::upstream::Protocol::{H1, H2};
 use ipp_testharness::wait::{until, within};
@@ -156,6 +157,44 @@ async fn with_two_hundred_streams_at_once_every_worker_reads_the_same_count() ->
     .await?;
     until_in_flight(&rig, 0.0).await?;
     ensure!(total(&rig, "ipp_inflight_tokens").await? == 0.0);
+    rig.assert_healthy().await;
+    Ok(())
+}
+
+/// By that gauge workers see whether what they remember is still so: without it they have to ask each time.
+#[tokio::test]
+async fn a_model_that_is_free_again_is_free_for_every_worker_without_the_gauge_of_changes() -> Result<()> {
+    let one_at_a_time = Selection {
+        models: "{name: only, capacity: 1}",
+        plugins: &["{type: load-filter, parameters: {maxLoad: 1, status: 503}}"],
+        request: &["pluginRef: load-filter"],
+        response: &[],
+    };
+    let mut bootstrap = Bootstrap::new(vec![stock("main", &one_at_a_time.config())], Vec::new());
+    bootstrap.concurrency = 4;
+    bootstrap.stats_dropped = vec!["ipp_inflight_changes".to_owned()];
+    let rig = Rig::start_with(bootstrap).await?;
+    // A refusal ends an HTTP/1 connection, and it has to be the same worker that asks again. So many reach every worker.
+    let mut probes = Vec::new();
+    for _ in 0..48 {
+        probes.push(h2::Connection::open(rig.address("main")).await?);
+    }
+    let gate = Gate::new();
+    let (case, request) = tag(ask("auto"));
+    rig.script(&case, Answer::status(200).first(Step::Hold(gate.clone())));
+    let mut held = h1::Connection::open(rig.address("main")).await?;
+    held.send(&request.wire()).await?;
+    until_in_flight(&rig, 1.0).await?;
+    for wanted in [503, 200] {
+        for probe in &mut probes {
+            until_in_flight(&rig, if wanted == 503 { 1.0 } else { 0.0 }).await?;
+            let response = within("an answer", probe.exchange(&tag(ask("auto")).1)).await?;
+            assert_eq!(response.status, wanted);
+        }
+        gate.open();
+    }
+    within("the answer", held.response("POST")).await?;
+    assert!(rig.envoy.metrics("ipp_inflight_changes").await?.is_empty());
     rig.assert_healthy().await;
     Ok(())
 }
