@@ -4,27 +4,14 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use support::pipeline;
+use support::{METRICS_OF_RESPONSES, pipeline};
 
 const DASHBOARD: &str = include_str!("../../../envoy/dashboard.json");
 const ALERTS: &str = include_str!("../../../envoy/alerts.yaml");
 
 /// Configurations that define every metric: of responses, of model selection and its sources, of each role.
 const CONFIGS: [&str; 4] = [
-    "
-apiVersion: llm-d.ai/v1alpha1
-kind: PayloadProcessorConfig
-plugins:
-- type: body-field-to-header
-  parameters: {fieldName: model, headerName: X-Model}
-- type: response-field-to-header
-  parameters: {fieldName: id, headerName: X-Id}
-profiles:
-- name: default
-  plugins: {request: [{pluginRef: body-field-to-header}], response: [{pluginRef: response-field-to-header}]}
-proxyWasm:
-  responses: {models: [{name: a, inputPerMillion: 1, outputPerMillion: 1}]}
-",
+    METRICS_OF_RESPONSES,
     "
 apiVersion: llm-d.ai/v1alpha1
 kind: PayloadProcessorConfig

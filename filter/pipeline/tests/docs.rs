@@ -28,7 +28,7 @@ use ipp_pipeline::{DEFAULT_MAX_BYTES, Pipeline, source};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{pipeline, refused};
+use support::{METRICS_OF_RESPONSES, pipeline, refused};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -239,25 +239,9 @@ fn the_table_of_errors_has_every_code_and_no_other() {
     assert_eq!(first_cells(&read("docs/errors.md"), "| code |"), codes);
 }
 
-/// A configuration that defines every metric there is.
-const ALL_METRICS: &str = "
-apiVersion: llm-d.ai/v1alpha1
-kind: PayloadProcessorConfig
-plugins:
-- type: body-field-to-header
-  parameters: {fieldName: model, headerName: X-Model}
-- type: response-field-to-header
-  parameters: {fieldName: id, headerName: X-Id}
-profiles:
-- name: default
-  plugins: {request: [{pluginRef: body-field-to-header}], response: [{pluginRef: response-field-to-header}]}
-proxyWasm:
-  responses: {models: [{name: a, inputPerMillion: 1, outputPerMillion: 1}]}
-";
-
 #[test]
 fn the_tables_of_metrics_have_every_name_label_and_outcome() {
-    let pipelines = [with_a_source(), pipeline(ALL_METRICS)];
+    let pipelines = [with_a_source(), pipeline(METRICS_OF_RESPONSES)];
     let metrics = || pipelines.iter().flat_map(|pipeline| pipeline.metrics().all());
     let page = read("docs/metrics.md");
     let tags = "- {tag_name: ";

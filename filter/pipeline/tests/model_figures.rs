@@ -10,7 +10,7 @@
 mod support;
 
 use ipp_pipeline::{Observed, Routed, Served, stock};
-use support::process::Process;
+use support::process::{Process, selection};
 use support::{pipeline, refused};
 
 const MILLISECOND: u64 = 1_000_000;
@@ -18,34 +18,10 @@ const SECOND: u64 = 1_000_000_000;
 
 /// Two models of equal price; `plugins`, `request` and `response` are more lines of the lists.
 fn config(plugins: &str, request: &str, response: &str, extractors: &str) -> String {
-    format!(
-        "\
-apiVersion: llm-d.ai/v1alpha1
-kind: PayloadProcessorConfig
-plugins:
-- type: model-selector
-- type: model-group-name-filter
-- {{type: body-field-to-header, parameters: {{fieldName: model, headerName: X-Model}}}}
-- type: model-config-datasource
-  parameters:
-    models:
-    - {{name: a, capacity: 2, pricing: {{input_per_million: 1, output_per_million: 2}}}}
-    - {{name: b, capacity: 2, pricing: {{input_per_million: 1, output_per_million: 2}}}}
-{plugins}
-datalayer:
-  datasources: [{{pluginRef: model-config-datasource}}]
-  extractors: [{extractors}]
-profiles:
-- name: default
-  plugins:
-    request:
-    - pluginRef: model-group-name-filter
-{request}
-    - pluginRef: model-selector
-    - pluginRef: body-field-to-header
-    response: [{response}]
-"
-    )
+    const MODELS: &str = "    models:
+    - {name: a, capacity: 2, pricing: {input_per_million: 1, output_per_million: 2}}
+    - {name: b, capacity: 2, pricing: {input_per_million: 1, output_per_million: 2}}";
+    selection(MODELS, &format!("  extractors: [{extractors}]"), plugins, request, response)
 }
 
 /// One scorer and nothing else.

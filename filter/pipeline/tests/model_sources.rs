@@ -11,38 +11,14 @@ mod support;
 
 use ipp_pipeline::source::Answer;
 use ipp_pipeline::stock;
-use support::process::Process;
+use support::process::{Process, selection};
 use support::refused;
 
 const SECOND: u64 = 1_000_000_000;
 const AUTO: &str = r#"{"model":"auto","max_tokens":5}"#;
 
 fn config(datasource: &str, more: &str, request: &str, collectors: &str) -> String {
-    format!(
-        "\
-apiVersion: llm-d.ai/v1alpha1
-kind: PayloadProcessorConfig
-plugins:
-- type: model-selector
-- type: model-group-name-filter
-- {{type: body-field-to-header, parameters: {{fieldName: model, headerName: X-Model}}}}
-- type: model-config-datasource
-  parameters:
-{datasource}
-{more}
-datalayer:
-  datasources: [{{pluginRef: model-config-datasource}}]
-  collectors: [{collectors}]
-profiles:
-- name: default
-  plugins:
-    request:
-    - pluginRef: model-group-name-filter
-{request}
-    - pluginRef: model-selector
-    - pluginRef: body-field-to-header
-"
-    )
+    selection(datasource, &format!("  collectors: [{collectors}]"), more, request, "")
 }
 
 fn live() -> String {

@@ -11,7 +11,7 @@ mod support;
 
 use ipp_pipeline::{Observed, Routed, Served};
 use std::collections::BTreeSet;
-use support::process::Process;
+use support::process::{Process, selection};
 
 const SECOND: u64 = 1_000_000_000;
 const AUTO: &str = r#"{"model":"auto"}"#;
@@ -19,34 +19,14 @@ const AUTO: &str = r#"{"model":"auto"}"#;
 /// A model `a` for ten requests at once, `b` for two and `c` of unknown capacity, at these input prices.
 fn config(prices: [f64; 3], plugins: &str, request: &str) -> String {
     let [a, b, c] = prices;
-    format!(
-        "\
-apiVersion: llm-d.ai/v1alpha1
-kind: PayloadProcessorConfig
-plugins:
-- type: model-selector
-- type: model-group-name-filter
-- {{type: body-field-to-header, parameters: {{fieldName: model, headerName: X-Model}}}}
-- type: model-config-datasource
-  parameters:
-    models:
+    let models = format!(
+        "    models:
     - {{name: a, capacity: 10, pricing: {{input_per_million: {a}}}}}
     - {{name: b, capacity: 2, pricing: {{input_per_million: {b}}}}}
     - {{name: c, pricing: {{input_per_million: {c}, output_per_million: 0.1}}}}
-    groups: [{{name: ab, models: [a, b]}}, {{name: bc, models: [b, c]}}]
-{plugins}
-datalayer:
-  datasources: [{{pluginRef: model-config-datasource}}]
-profiles:
-- name: default
-  plugins:
-    request:
-    - pluginRef: model-group-name-filter
-{request}
-    - pluginRef: model-selector
-    - pluginRef: body-field-to-header
-"
-    )
+    groups: [{{name: ab, models: [a, b]}}, {{name: bc, models: [b, c]}}]"
+    );
+    selection(&models, "", plugins, request, "")
 }
 
 fn chosen(process: &mut Process, body: &str) -> String {

@@ -33,8 +33,7 @@ impl By {
 
     /// The scorers with their parameters.
     fn scorers(self) -> [(&'static str, &'static str); 4] {
-        const COMMON: [(&str, &str); 2] = [("cost-scorer", ""), ("inflight-requests-scorer", "")];
-        let [cost, load] = COMMON;
+        let (cost, load) = (("cost-scorer", ""), ("inflight-requests-scorer", ""));
         match self {
             Self::Load => [
                 cost,

@@ -161,11 +161,9 @@ impl Pipeline {
             }
         }
         let streamed = body == Body::Events;
-        let watch = match (self.accounts(routed), self.counts_tokens(routed)) {
-            (false, _) => None,
-            (true, false) => Some(Watch::for_time(body)),
-            (true, true) => Some(Watch::new(body)),
-        };
+        let watch = self
+            .accounts(routed)
+            .then(|| if self.counts_tokens(routed) { Watch::new(body) } else { Watch::for_time(body) });
         Answered {
             headers: response.finish(),
             unframe: matches!(way, Way::Events { .. }),

@@ -23,6 +23,22 @@ use std::collections::BTreeMap;
 
 pub const INFO: BuildInfo = BuildInfo { commit: "c0ffee", build_ref: "1.2.3" };
 
+/// A configuration that defines every metric but those of model selection and of sources.
+pub const METRICS_OF_RESPONSES: &str = "
+apiVersion: llm-d.ai/v1alpha1
+kind: PayloadProcessorConfig
+plugins:
+- type: body-field-to-header
+  parameters: {fieldName: model, headerName: X-Model}
+- type: response-field-to-header
+  parameters: {fieldName: id, headerName: X-Id}
+profiles:
+- name: default
+  plugins: {request: [{pluginRef: body-field-to-header}], response: [{pluginRef: response-field-to-header}]}
+proxyWasm:
+  responses: {models: [{name: a, inputPerMillion: 1, outputPerMillion: 1}]}
+";
+
 /// Everything that happened to a request.
 #[derive(Debug)]
 pub struct Outcome {

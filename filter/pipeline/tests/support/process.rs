@@ -6,6 +6,37 @@ use std::collections::BTreeMap;
 
 const SECOND: u64 = 1_000_000_000;
 
+/// A configuration that selects: the parameters of its data source, more lines of the data layer and of the lists of
+/// plugins and of the profile's request, and what is in the list of its response.
+pub fn selection(datasource: &str, data_layer: &str, plugins: &str, request: &str, response: &str) -> String {
+    format!(
+        "\
+apiVersion: llm-d.ai/v1alpha1
+kind: PayloadProcessorConfig
+plugins:
+- type: model-selector
+- type: model-group-name-filter
+- {{type: body-field-to-header, parameters: {{fieldName: model, headerName: X-Model}}}}
+- type: model-config-datasource
+  parameters:
+{datasource}
+{plugins}
+datalayer:
+  datasources: [{{pluginRef: model-config-datasource}}]
+{data_layer}
+profiles:
+- name: default
+  plugins:
+    request:
+    - pluginRef: model-group-name-filter
+{request}
+    - pluginRef: model-selector
+    - pluginRef: body-field-to-header
+    response: [{response}]
+"
+    )
+}
+
 /// Workers of one process: each has its own pipeline, all have the same metrics and records.
 pub struct Process {
     pub workers: Vec<Pipeline>,
